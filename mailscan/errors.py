@@ -1,0 +1,36 @@
+"""The exceptions of mailscan and the exit statuses a mailer understands.
+
+Only what one line can explain to a person is raised from here. Statuses are those of sysexits.h that mail
+transports agree on; everything else makes Postfix and Exim bounce (CONTRACT 1).
+"""
+
+EX_ACCEPT = 0
+EX_TEMPFAIL = 75
+EX_REJECT = 77
+
+
+class MailscanError(Exception):
+    """Something a user can mend. `str()` is one line: what is wrong, where, what would be right."""
+
+
+class UsageError(MailscanError):
+    """The command line, or what it names, cannot be used."""
+
+
+class PolicyError(MailscanError):
+    """The policy file, or a file that it names, cannot be used. The text names file, table and key."""
+
+
+class TooEarly(MailscanError):
+    """A filter asked for the message, or a fact of the session, before the mailer had it."""
+
+
+class FilterError(MailscanError):
+    """A filter could not do its work on this mail: its rule's `on_error` applies."""
+
+
+class OutOfTime(BaseException):
+    """The time of a rule, or of the whole run, has ended.
+
+    Not an `Exception`, so that a filter's own `except Exception` cannot swallow it.
+    """

@@ -1,0 +1,56 @@
+"""What a filter is. A filter finds; the policy decides.
+
+A built-in filter is one module of this package with one subclass of `Filter`, and its `use` name is the module's:
+nothing else changes when one is added.
+"""
+
+from __future__ import annotations
+
+from mailscan.keys import options_of
+from mailscan.mail import MESSAGE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from mailscan.mail import Mail
+    from mailscan.outside import Outside
+    from mailscan.verdict import Finding
+
+
+class Filter:
+    """One configured filter. Subclasses declare their keys with `mailscan.keys.option`.
+
+    The class docstring's first line stands in `mailscan filters`; the rest of it is the filter's page in the docs.
+    """
+
+    # The earliest moment this configured filter can answer (mailscan.mail); may be a property.
+    stage: int = MESSAGE
+    # Facts of the envelope without which it is not asked, by attribute name; may be a property.
+    needs: tuple[str, ...] = ()
+    # Whether its findings carry an action of their own. If not, the rule must say `action` or `score`.
+    decides: bool = False
+    # Names of the header fields it can write: removed from incoming mail. "X-Spam-*" stands for all that begin so.
+    writes: tuple[str, ...] = ()
+    # What the rule's `timeout` (seconds) and `on_error` are when the policy does not say.
+    timeout: float = 10.0
+    on_error: str = "tempfail"
+
+    def __init__(self, values: Mapping[str, object]) -> None:
+        """Take values already read by the options' readers; the others get their defaults.
+
+        Raises `ValueError` (from `prepare`) with what would have been right.
+        """
+        for name, one in options_of(type(self)).items():
+            setattr(self, name, values.get(name, one.default))
+        self.prepare()
+
+    def prepare(self) -> None:
+        """Check the keys against each other and make ready what every mail needs. Raises `ValueError`."""
+
+    def ask(self, mail: Mail, outside: Outside) -> None:
+        """Start what must be waited for. Called for every rule that may be asked, before the first `check`."""
+
+    def check(self, mail: Mail, outside: Outside) -> Iterable[Finding]:
+        """Judge the mail: yield what was found, nothing if it is clean. May raise `FilterError`."""
+        raise NotImplementedError

@@ -1,0 +1,169 @@
+"""How the values of a policy file are read: one small reader for each kind of value.
+
+A reader takes the value as TOML gave it and the folder that relative paths start from. It returns what the
+program works with, or raises `ValueError` with what would have been right; the policy adds file, table and key.
+Wherever a list of strings is wanted, one string is a list of one, and an item `file:PATH` stands for the lines of
+that file (UTF-8, one item a line, blank lines and lines beginning with `#` left out).
+"""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeVar
+
+    T = TypeVar("T")
+    Reader = Callable[[object, str], T]
+
+
+class Option:
+    """One key of a table: how its value is read, what it is when absent, and a line about it for people."""
+
+    __slots__ = ("read", "default", "doc")
+
+    def __init__(self, read: Reader[Any], default: Any, doc: str) -> None:
+        self.read = read
+        self.default = default
+        self.doc = doc
+
+
+def option(read: Reader[T], default: T, doc: str) -> T:
+    """Declare a key as a class attribute: `local_parts = option(texts, (), "…")`. Instances hold the value."""
+    return Option(read, default, doc)  # type: ignore[return-value]
+
+
+def options_of(cls: type) -> dict[str, Option]:
+    """The keys that a class declares, by name, in the order of declaration, inherited ones first."""
+    found: dict[str, Option] = {}
+    for parent in reversed(cls.__mro__):
+        found.update((name, value) for name, value in vars(parent).items() if isinstance(value, Option))
+    return found
+
+
+def text(value: object, folder: str) -> str:
+    """a string"""
+    if not isinstance(value, str):
+        raise ValueError(f"a string is wanted, not {_name(value)}")
+    return value
+
+
+def texts(value: object, folder: str) -> tuple[str, ...]:
+    """a list of strings"""
+    items = [value] if isinstance(value, str) else value
+    if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
+        raise ValueError(f"a list of strings is wanted, not {_name(value)}")
+    lines: list[str] = []
+    for item in items:
+        lines.extend(_lines(item[5:], folder) if item.startswith("file:") else [item])
+    if not all(lines):
+        raise ValueError("an empty string in a list matches nothing; leave it out")
+    return tuple(lines)
+
+
+def flag(value: object, folder: str) -> bool:
+    """true or false"""
+    if not isinstance(value, bool):
+        raise ValueError(f"true or false is wanted, not {_name(value)}")
+    return value
+
+
+def number(value: object, folder: str) -> float:
+    """a number"""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value or abs(value) > 1e9:
+        raise ValueError(f"a number is wanted, not {_name(value)}")
+    return float(value)
+
+
+def count(value: object, folder: str) -> int:
+    """a whole number, 0 or more"""
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 10**12:
+        raise ValueError(f"a whole number, 0 or more, is wanted, not {_name(value)}")
+    return value
+
+
+def seconds(value: object, folder: str) -> float:
+    """seconds, more than 0 and at most 3600"""
+    number_of = number(value, folder)
+    if not 0 < number_of <= 3600:
+        raise ValueError(f"seconds are wanted, more than 0 and at most 3600, not {_name(value)}")
+    return number_of
+
+
+_UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
+
+
+def size(value: object, folder: str) -> int:
+    """a number of octets, or a size as "1 MB" (B, kB, MB, GB, KiB, MiB, GiB)"""
+    if isinstance(value, str):
+        digits = value.strip().rstrip("BKMGIbkmgi \t")
+        unit = value.strip()[len(digits) :].strip().upper()
+        try:
+            number_of = float(digits)
+            if unit in _UNITS and 0 <= number_of < 1e12:
+                return int(number_of * _UNITS[unit])
+        except ValueError:
+            pass
+    elif isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    raise ValueError(f'a size is wanted, a number of octets or text as "1 MB", not {_name(value)}')
+
+
+def choice(*words: str) -> Reader[str]:
+    """A reader for one of some words."""
+
+    def read(value: object, folder: str) -> str:
+        if value not in words or not isinstance(value, str):
+            raise ValueError(f"one of {', '.join(words)} is wanted, not {_name(value)}")
+        return value
+
+    read.__doc__ = "one of " + ", ".join(words)
+    return read
+
+
+def choices(*words: str) -> Reader[tuple[str, ...]]:
+    """A reader for a list of some of these words."""
+
+    def read(value: object, folder: str) -> tuple[str, ...]:
+        chosen = texts(value, folder)
+        for word in chosen:
+            if word not in words:
+                raise ValueError(f"{_name(word)} is none of {', '.join(words)}")
+        return chosen
+
+    read.__doc__ = "a list of some of " + ", ".join(words)
+    return read
+
+
+def many(read_item: Callable[[str], T], expects: str) -> Reader[tuple[T, ...]]:
+    """A reader for a list of strings, each turned into something by `read_item`, which may raise `ValueError`."""
+
+    def read(value: object, folder: str) -> tuple[T, ...]:
+        return tuple(read_item(item) for item in texts(value, folder))
+
+    read.__doc__ = expects
+    return read
+
+
+def _lines(path: str, folder: str) -> list[str]:
+    path = os.path.join(folder, os.path.expanduser(path))
+    try:
+        with open(path, encoding="utf-8") as file:
+            stripped = [line.strip() for line in file]
+    except OSError as error:
+        raise ValueError(f"cannot read the list {path}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise ValueError(f"the list {path} is not UTF-8 text (octet {error.start})") from None
+    return [line for line in stripped if line and not line.startswith("#")]
+
+
+def _name(value: object) -> str:
+    """A value as a person wrote it in TOML, short."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dict):
+        return "a table"
+    shown = repr(value).replace("'", '"') if isinstance(value, (str, list)) else str(value)
+    return shown if len(shown) <= 60 else shown[:57] + "…"

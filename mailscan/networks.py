@@ -1,0 +1,44 @@
+"""IP addresses and networks as the policy and the envelope write them."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from mailscan.keys import many
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def canonical_ip(text: str) -> str:
+    """The address in its canonical spelling; an IPv4-mapped IPv6 address (RFC 4291 2.5.5.2) as IPv4.
+
+    `[V6]` and `IPv6:V6` (RFC 5321 4.1.3) are taken; a zone id is left out. Raises `ValueError`.
+    """
+    bare = text.strip().removeprefix("[").removesuffix("]")
+    if bare[:5].lower() == "ipv6:":
+        bare = bare[5:]
+    address = ipaddress.ip_address(bare.partition("%")[0])
+    if address.version == 6 and address.ipv4_mapped:
+        return str(address.ipv4_mapped)
+    return str(address)
+
+
+def network(text: str) -> Network:
+    """A network ("192.0.2.0/24", "2001:db8::/32") or a single address. Raises `ValueError`."""
+    try:
+        return ipaddress.ip_network(text.strip())
+    except ValueError as error:
+        raise ValueError(f'"{text}" is no network: one as "192.0.2.0/24" or an address is wanted ({error})') from None
+
+
+networks = many(network, 'a list of networks or addresses, as "192.0.2.0/24"')
+
+
+def inside(ip: str, members: Iterable[Network]) -> bool:
+    """Whether a canonical address lies in one of the networks."""
+    address = ipaddress.ip_address(ip)
+    return any(address in one for one in members)
