@@ -65,3 +65,37 @@ class AddressPattern:
         self._local = normal_local(local)
         self._domain = normal_domain(domain.removeprefix("."))
         self._glob: Pattern[str] | None = _glob(self._local) if "*" in self._local else None
+
+    def matches(self, address: str) -> bool:
+        """Whether an envelope address (without angle brackets; "" is the null sender) is meant."""
+        if self._null or not address:
+            return self._null and not address
+        local, domain = split_address(address)
+        if self._domain:
+            domain = normal_domain(domain)
+            if self._under:
+                if not domain.endswith("." + self._domain):
+                    return False
+            elif domain != self._domain:
+                return False
+        if not self._local:
+            return True
+        local = normal_local(local)
+        return self._is(local) or ("+" in local[1:] and self._is(local[0] + local[1:].partition("+")[0]))
+
+    def _is(self, local: str) -> bool:
+        return local == self._local if self._glob is None else self._glob.fullmatch(local) is not None
+
+    def __repr__(self) -> str:
+        return f"AddressPattern({self.text!r})"
+
+
+addresses = many(
+    AddressPattern, 'a list of addresses: "user@example.com", "user", "@example.com", "@.example.com", "*" in them, "<>"'
+)
+
+
+def _glob(text: str) -> Pattern[str]:
+    import re
+
+    return re.compile(".*".join(map(re.escape, text.split("*"))), re.DOTALL)
