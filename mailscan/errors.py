@@ -18,7 +18,15 @@ class UsageError(MailscanError):
 
 
 class PolicyError(MailscanError):
-    """The policy file, or a file that it names, cannot be used. The text names file, table and key."""
+    """The policy file, or a file that it names, cannot be used.
+
+    `problems` has a line for each mistake, naming file, table and key; `str()` is the first and how many follow.
+    """
+
+    def __init__(self, problems: list[str]) -> None:
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        super().__init__(problems[0] + more)
+        self.problems = problems
 
 
 class TooEarly(MailscanError):

@@ -12,10 +12,11 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Any, TypeVar
 
     T = TypeVar("T")
+    M = TypeVar("M", bound="Table")
     Reader = Callable[[object, str], T]
 
 
@@ -35,12 +36,74 @@ def option(read: Reader[T], default: T, doc: str) -> T:
     return Option(read, default, doc)  # type: ignore[return-value]
 
 
+def optional(read: Reader[T], doc: str) -> T | None:
+    """Declare a key that is None when the policy does not say it."""
+    return Option(read, None, doc)  # type: ignore[return-value]
+
+
 def options_of(cls: type) -> dict[str, Option]:
     """The keys that a class declares, by name, in the order of declaration, inherited ones first."""
     found: dict[str, Option] = {}
     for parent in reversed(cls.__mro__):
         found.update((name, value) for name, value in vars(parent).items() if isinstance(value, Option))
     return found
+
+
+class Table:
+    """A table of the policy file. Subclasses declare its keys with `option`; instances hold the values."""
+
+    def __init__(self, values: Mapping[str, object]) -> None:
+        """Take values already read by the keys' readers; the other keys get their defaults.
+
+        Raises `ValueError` (from `prepare`) with what would have been right.
+        """
+        for name, one in options_of(type(self)).items():
+            setattr(self, name, values.get(name, one.default))
+        self.prepare()
+
+    def prepare(self) -> None:
+        """Check the keys against each other and make ready what every mail needs. Raises `ValueError`."""
+
+
+def read_keys(
+    kind: type[Table], raw: Mapping[str, object], folder: str, also: tuple[str, ...] = ()
+) -> tuple[dict[str, object], list[tuple[str, str]]]:
+    """(the values of a table's keys, each mistake as key and text). Keys in `also` are somebody else's."""
+    known = options_of(kind)
+    values: dict[str, object] = {}
+    mistakes: list[tuple[str, str]] = []
+    for key, value in raw.items():
+        if key in known:
+            try:
+                values[key] = known[key].read(value, folder)
+            except ValueError as error:
+                mistakes.append((key, f"{key}: {error}"))
+        elif key not in also:
+            mistakes.append((key, f"unknown key '{key}'{meant(key, [*known, *also])}"))
+    return values, mistakes
+
+
+def table(kind: type[M]) -> Reader[M]:
+    """A reader for a table inside a table."""
+
+    def read(value: object, folder: str) -> M:
+        if not isinstance(value, dict):
+            raise ValueError(f"a table is wanted, not {_name(value)}")
+        values, mistakes = read_keys(kind, value, folder)
+        if mistakes:
+            raise ValueError(mistakes[0][1])
+        return kind(values)
+
+    read.__doc__ = "a table: " + ", ".join(options_of(kind))
+    return read
+
+
+def meant(word: str, words: list[str]) -> str:
+    """The end of a sentence about an unknown word: the known one that it resembles, or all of them."""
+    import difflib
+
+    close = difflib.get_close_matches(word, words, 1)
+    return f"; did you mean '{close[0]}'?" if close else f"; known are {', '.join(words)}"
 
 
 def text(value: object, folder: str) -> str:

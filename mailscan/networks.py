@@ -1,16 +1,18 @@
-"""IP addresses and networks as the policy and the envelope write them."""
+"""IP addresses and networks as the policy and the envelope write them.
+
+`ipaddress` is imported when an address is at hand: a pipe without one does not pay for it.
+"""
 
 from __future__ import annotations
-
-import ipaddress
 
 from mailscan.keys import many
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from ipaddress import IPv4Network, IPv6Network
 
-    Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+    Network = IPv4Network | IPv6Network
 
 
 def canonical_ip(text: str) -> str:
@@ -18,6 +20,8 @@ def canonical_ip(text: str) -> str:
 
     `[V6]` and `IPv6:V6` (RFC 5321 4.1.3) are taken; a zone id is left out. Raises `ValueError`.
     """
+    import ipaddress
+
     bare = text.strip().removeprefix("[").removesuffix("]")
     if bare[:5].lower() == "ipv6:":
         bare = bare[5:]
@@ -29,6 +33,8 @@ def canonical_ip(text: str) -> str:
 
 def network(text: str) -> Network:
     """A network ("192.0.2.0/24", "2001:db8::/32") or a single address. Raises `ValueError`."""
+    import ipaddress
+
     try:
         return ipaddress.ip_network(text.strip())
     except ValueError as error:
@@ -40,5 +46,7 @@ networks = many(network, 'a list of networks or addresses, as "192.0.2.0/24"')
 
 def inside(ip: str, members: Iterable[Network]) -> bool:
     """Whether a canonical address lies in one of the networks."""
+    import ipaddress
+
     address = ipaddress.ip_address(ip)
     return any(address in one for one in members)

@@ -6,19 +6,19 @@ nothing else changes when one is added.
 
 from __future__ import annotations
 
-from mailscan.keys import options_of
+from mailscan.keys import Table
 from mailscan.mail import MESSAGE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from mailscan.mail import Mail
     from mailscan.outside import Outside
     from mailscan.verdict import Finding
 
 
-class Filter:
+class Filter(Table):
     """One configured filter. Subclasses declare their keys with `mailscan.keys.option`.
 
     The class docstring's first line stands in `mailscan filters`; the rest of it is the filter's page in the docs.
@@ -36,17 +36,10 @@ class Filter:
     timeout: float = 10.0
     on_error: str = "tempfail"
 
-    def __init__(self, values: Mapping[str, object]) -> None:
-        """Take values already read by the options' readers; the others get their defaults.
-
-        Raises `ValueError` (from `prepare`) with what would have been right.
+    def ready(self) -> None:
+        """Find out whether this filter can run on this machine at all, for `mailscan check` and before a daemon
+        serves; raises `MailscanError` saying what is missing. May be slow; a scan does not call it.
         """
-        for name, one in options_of(type(self)).items():
-            setattr(self, name, values.get(name, one.default))
-        self.prepare()
-
-    def prepare(self) -> None:
-        """Check the keys against each other and make ready what every mail needs. Raises `ValueError`."""
 
     def ask(self, mail: Mail, outside: Outside) -> None:
         """Start what must be waited for. Called for every rule that may be asked, before the first `check`."""

@@ -1,0 +1,287 @@
+"""The walk: every rule in the order of the policy is asked about a mail, and the rule of decision is applied.
+
+Filters find; this module alone decides (CONTRACT 2).
+"""
+
+from __future__ import annotations
+
+import time
+
+from mailscan.errors import MailscanError, OutOfTime
+from mailscan.timer import Limit
+from mailscan.verdict import Asked, Edits, Finding, Verdict
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from mailscan.filters import Filter
+    from mailscan.mail import Mail
+    from mailscan.outside import Outside
+    from mailscan.policy import Policy
+    from mailscan.rule import Rule
+    from mailscan.verdict import Action, Outcome
+
+REJECT_CODE, REJECT_REPLY = "550 5.7.1", "Message refused by local policy"
+TEMPFAIL_CODE, TEMPFAIL_REPLY = "451 4.7.1", "Message deferred by local policy, try again later"
+FAILURE_CODE, FAILURE_REPLY = "451 4.3.0", "Message could not be checked"
+
+# A mail that has more to find than this is no better understood with all of it.
+MOST_FINDINGS = 100
+ENDS = ("accept", "reject", "tempfail")
+
+
+def scan(mail: Mail, policy: Policy, outside: Outside, *, thorough: bool = False) -> Verdict:
+    """Judge one mail. Never raises for anything a mail or a filter does.
+
+    Runs in the main thread (an interval timer stops a rule that takes too long) until `outside.deadline` at the
+    latest, a reading of `time.monotonic`. With `thorough` the rules below the one that decided are asked too; the
+    verdict stays the same.
+    """
+    walk = _Walk(mail, policy, outside)
+    walk.start()
+    for rule in policy.rules:
+        if walk.verdict is None or thorough:
+            walk.ask(rule)
+        else:
+            walk.account.append(Asked(rule.name, rule.use, "not-asked", f"{walk.verdict.rule} had decided"))
+    return walk.finish()
+
+
+class _Walk:
+    """One mail's way through the rules: what has been found so far."""
+
+    def __init__(self, mail: Mail, policy: Policy, outside: Outside) -> None:
+        self.mail = mail
+        self.policy = policy
+        self.outside = outside
+        self.end = outside.deadline
+        self.account: list[Asked] = []
+        self.verdict: Verdict | None = None  # the first that a rule gave
+        self.edits = Edits()
+        self.refused: list[str] = []
+        self.quarantine = ""
+        self.ledger: list[tuple[str, float]] = []
+
+    def start(self) -> None:
+        """Let the rules that will be asked start what they must wait for."""
+        from mailscan.filters import Filter
+
+        for rule in self.policy.rules:
+            if type(rule.filter).ask is not Filter.ask and not rule.why_not(self.mail):
+                # What goes wrong here is met again, and accounted for, when the rule is asked.
+                self.guarded(rule, lambda one: one.ask(self.mail, self.outside))
+
+    def ask(self, rule: Rule) -> None:
+        """Ask one rule, take down what came of it, and decide if it decides."""
+        began = time.perf_counter()
+        findings: list[Finding] = []
+        hit: list[str] = []
+        error = ""
+        reasons: list[str] = []
+        for mail in self.mails(rule):
+            if why := rule.why_not(mail):
+                reasons.append(why)
+                continue
+            found, error = self.check(rule, mail)
+            findings += found
+            if rule.scope == "recipient" and any(not finding.note for finding in found):
+                hit += mail.envelope.recipients
+            if error:
+                break
+        asked = len(reasons) < len(self.mails(rule)) or bool(error)
+        outcome: Outcome = "error" if error else "found" if findings else "clear" if asked else "not-asked"
+        entry = Asked(rule.name, rule.use, outcome, error or ("" if asked else reasons[0]), findings[:MOST_FINDINGS])
+        if self.verdict is None:
+            self.decide(rule, entry, hit)
+        entry.ms = (time.perf_counter() - began) * 1000
+        self.account.append(entry)
+
+    def mails(self, rule: Rule) -> list[Mail]:
+        """The mail, or for a rule about single recipients one mail for each of them."""
+        if rule.scope == "recipient" and self.mail.envelope.recipients:
+            return [self.mail.for_recipient(one) for one in self.mail.envelope.recipients]
+        return [self.mail]
+
+    def check(self, rule: Rule, mail: Mail) -> tuple[list[Finding], str]:
+        """(what the rule's filter found, why it failed or "")."""
+        findings: list[Finding] = []
+
+        def work(chosen: Filter) -> None:
+            for finding in chosen.check(mail, self.outside):
+                findings.append(finding)
+                if len(findings) > MOST_FINDINGS:
+                    break
+
+        error = self.guarded(rule, work)
+        return ([] if error else findings), error
+
+    def guarded(self, rule: Rule, work: Callable[[Filter], None]) -> str:
+        """Do a filter's work under the rule's timeout and the run's. In words, why it failed; "" if it did not."""
+        now = time.monotonic()
+        seconds = rule.timeout or 0.0
+        late = f"took longer than its timeout of {seconds:g} s"
+        if now + seconds > self.end:
+            seconds = self.end - now
+            late = "the time of the whole run has ended"
+        if seconds <= 0:
+            return late
+        self.outside.deadline = now + seconds
+        try:
+            with Limit(seconds):
+                work(rule.filter)
+        except OutOfTime:
+            return late
+        except MailscanError as error:
+            return str(error)
+        except MemoryError:
+            return "not enough memory"
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a filter does is its rule's on_error
+            return f"crashed: {type(error).__name__}: {error} ({_place(error)})"
+        return ""
+
+    def decide(self, rule: Rule, entry: Asked, hit: list[str]) -> None:
+        """Apply the rule of decision to what one rule found."""
+        if entry.outcome == "error":
+            self.fail(rule, entry)
+            return
+        scored: list[float] = []
+        for finding in entry.findings:
+            if finding.note:
+                continue
+            action = _action(rule, finding)
+            entry.action = entry.action or action
+            if action == "score":
+                scored.append(finding.score or 0.0)
+            if action in ("ignore", "score"):
+                continue
+            if rule.scope == "recipient" and action == "reject":
+                self.refuse_recipients(rule, finding, hit)
+                return
+            if action in ENDS:
+                entry.action = action
+                if action == "accept":
+                    self.keep(rule, finding, action)
+                self.end_with(rule, action, finding)
+                return
+            self.keep(rule, finding, action)
+        if scored:
+            self.ledger.append((rule.name, sum(scored) if rule.score is None else rule.score))
+
+    def keep(self, rule: Rule, finding: Finding, action: Action) -> None:
+        """Take the finding's headers and edits into the verdict, as for a mail that goes through."""
+        add = finding.headers
+        if action == "tag" and not add and not finding.edits:
+            add = (("X-Mailscan-Tag", rule.name),)
+            if add[0] in self.edits.add:
+                add = ()
+        if action == "quarantine" and not self.quarantine:
+            self.quarantine = rule.name
+            add = (("X-Mailscan-Quarantine", rule.name), *add)
+        self.edits = self.edits.merged(Edits(add))
+        if finding.edits:
+            self.edits = self.edits.merged(finding.edits)
+
+    def refuse_recipients(self, rule: Rule, finding: Finding, hit: list[str]) -> None:
+        """Take out the recipients that a rule refuses; with none left the mail is rejected."""
+        left = [one for one in self.mail.envelope.recipients if one not in hit]
+        if not left:
+            self.end_with(rule, "reject", finding)
+            return
+        self.refused += [one for one in self.mail.envelope.recipients if one in hit]
+        self.mail = self.mail.for_recipients(left)
+
+    def fail(self, rule: Rule, entry: Asked) -> None:
+        """Apply the rule's `on_error`."""
+        if rule.on_error == "tempfail":
+            entry.action = "tempfail"
+            self.verdict = Verdict("tempfail", code=FAILURE_CODE, reply=(FAILURE_REPLY,), rule=rule.name)
+        elif rule.on_error == "reject":
+            entry.action = "reject"
+            self.end_with(rule, "reject", None)
+        else:
+            entry.action = "ignore"
+
+    def end_with(self, rule: Rule, action: Action, finding: Finding | None) -> None:
+        """The rule has spoken: nothing below can change it."""
+        said = rule.reply or (_lines(finding.reply) if finding and finding.reply else ())
+        if action == "accept":
+            self.verdict = Verdict("accept", rule=rule.name)
+        elif action == "reject":
+            code = rule.code if rule.code.startswith("5") else REJECT_CODE
+            self.verdict = Verdict("reject", code=code, reply=said or (REJECT_REPLY,), rule=rule.name)
+        else:
+            code = rule.code if rule.code.startswith("4") else TEMPFAIL_CODE
+            self.verdict = Verdict("tempfail", code=code, reply=said or (TEMPFAIL_REPLY,), rule=rule.name)
+
+    def finish(self) -> Verdict:
+        """The verdict with its edits and the account of every rule."""
+        total = round(sum(score for _, score in self.ledger), 6)
+        verdict = self.verdict or self.by_score(total)
+        verdict.score = total
+        verdict.account = tuple(self.account)
+        verdict.quarantine = self.quarantine
+        if self.policy.trial:
+            verdict = _tried(verdict, self.edits)
+        elif verdict.action == "accept":
+            verdict.edits = self.edits.merged(Edits(rcpt_remove=self.refused))
+        forged = self.forged()
+        verdict.edits = Edits(remove=forged).merged(verdict.edits) if forged else verdict.edits
+        return verdict
+
+    def by_score(self, total: float) -> Verdict:
+        """The verdict when no rule ended the walk: the sum decides, else the mail is accepted."""
+        limits = self.policy.score
+        if limits.reject is not None and total >= limits.reject:
+            return Verdict("reject", code=REJECT_CODE, reply=(REJECT_REPLY,), rule="score")
+        if limits.tag is not None and total >= limits.tag:
+            parts = ", ".join(f"{name} {score:g}" for name, score in self.ledger)
+            bounds = f"tag {limits.tag:g}" + (f", reject {limits.reject:g}" if limits.reject is not None else "")
+            self.edits = self.edits.merged(Edits([("X-Mailscan-Score", f"{total:g} ({parts}; {bounds})")]))
+        return Verdict("accept")
+
+    def forged(self) -> tuple[str, ...]:
+        """Names of the incoming header fields that only we may write, each once."""
+        from mailscan.errors import TooEarly
+
+        try:
+            fields = self.mail.message.headers
+        except TooEarly:
+            return ()
+        whole = {name for name in self.policy.writes if not name.endswith("*")}
+        begins = tuple(name[:-1] for name in self.policy.writes if name.endswith("*"))
+        found = {field.name.lower(): field.name for field in fields}
+        return tuple(name for low, name in found.items() if low in whole or low.startswith(begins))
+
+
+def _action(rule: Rule, finding: Finding) -> Action:
+    """What follows from a finding: the rule's word outranks the filter's."""
+    if rule.action is not None:
+        return rule.action  # type: ignore[return-value]
+    if finding.action is not None:
+        return finding.action
+    if finding.score is not None:
+        return "score"
+    return "tag" if finding.headers or finding.edits else "ignore"
+
+
+def _tried(verdict: Verdict, edits: Edits) -> Verdict:
+    """A trial's verdict: accept, and say what would have happened."""
+    if verdict.action != "accept":
+        verdict.would = f"{verdict.action} {verdict.code.partition(' ')[2]} {verdict.rule}"
+    elif verdict.quarantine:
+        verdict.would = f"quarantine {verdict.quarantine}"
+    add = (("X-Mailscan-Would", verdict.would), *edits.add) if verdict.would else edits.add
+    verdict.action, verdict.code, verdict.reply, verdict.quarantine = "accept", "", (), ""
+    verdict.edits = Edits(name for name in add if name[0] != "X-Mailscan-Quarantine")
+    return verdict
+
+
+def _lines(text: str) -> tuple[str, ...]:
+    return tuple(text.splitlines()) or (REJECT_REPLY,)
+
+
+def _place(error: BaseException) -> str:
+    """The file and line where an exception arose."""
+    at = error.__traceback__
+    while at is not None and at.tb_next is not None:
+        at = at.tb_next
+    return f"{at.tb_frame.f_code.co_filename.rpartition('/')[2]}:{at.tb_lineno}" if at else "?"

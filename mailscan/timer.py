@@ -1,0 +1,52 @@
+"""`Limit`: an interval timer around a piece of work in the main thread.
+
+Only a signal stops a regular expression that backtracks for ever: `sre` looks for signals while it runs, and in a
+thread one bad pattern would hold the whole process.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+
+from mailscan.errors import OutOfTime
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+
+# Rung again and again, in case somebody's `except:` swallowed the first one.
+AGAIN = 0.05
+
+
+class Limit:
+    """`with Limit(2.5): work()` raises `OutOfTime` inside the block when 2.5 seconds have passed.
+
+    Limits nest: an outer one goes on when the inner one is left. Catch `OutOfTime` outside the `with` block: the
+    signal may still arrive on its last line.
+    """
+
+    __slots__ = ("seconds", "_armed", "_handler", "_outer", "_began")
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._armed = False
+
+    def __enter__(self) -> Limit:
+        self._began = time.monotonic()
+        self._handler = signal.signal(signal.SIGALRM, self._ring)
+        self._outer = signal.setitimer(signal.ITIMER_REAL, max(self.seconds, 0.000001), AGAIN)
+        self._armed = True  # last: until here a ring is passed over, and the next one comes AGAIN
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._armed = False
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, self._handler)
+        if self._outer[0]:
+            left = self._outer[0] - (time.monotonic() - self._began)
+            signal.setitimer(signal.ITIMER_REAL, max(left, 0.000001), self._outer[1])
+
+    def _ring(self, signum: int, frame: FrameType | None) -> None:
+        if self._armed:
+            raise OutOfTime
