@@ -42,7 +42,14 @@ class Envelope(Record):
     def replace(self, *, recipients: Iterable[str]) -> Envelope:
         """A copy with other recipients."""
         return Envelope(
-            self.sender, recipients, self.client_ip, self.client_name, self.helo, self.auth_user, self.queue_id, self.info
+            self.sender,
+            recipients,
+            self.client_ip,
+            self.client_name,
+            self.helo,
+            self.auth_user,
+            self.queue_id,
+            self.info,
         )
 
     def knows(self, fact: str) -> bool:

@@ -31,7 +31,7 @@ class Option:
         self.doc = doc
 
 
-def option(read: Reader[T], default: T, doc: str) -> T:
+def option(read: Reader[T], default: T | tuple[()], doc: str) -> T:
     """Declare a key as a class attribute: `local_parts = option(texts, (), "…")`. Instances hold the value."""
     return Option(read, default, doc)  # type: ignore[return-value]
 

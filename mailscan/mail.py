@@ -6,6 +6,8 @@ from mailscan.errors import TooEarly
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from mailscan.envelope import Envelope
     from mailscan.message import Message
 
@@ -30,6 +32,6 @@ class Mail:
             raise TooEarly("the message has not come in yet")
         return self._message
 
-    def for_recipient(self, recipient: str) -> Mail:
-        """The same mail as if it had this one recipient."""
-        return Mail(self.envelope.replace(recipients=(recipient,)), self._message)
+    def for_recipients(self, recipients: Iterable[str]) -> Mail:
+        """The same mail as if it had these recipients only."""
+        return Mail(self.envelope.replace(recipients=recipients), self._message)

@@ -13,6 +13,8 @@ from mailscan.verdict import Asked, Edits, Finding, Verdict
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mailscan.filters import Filter
     from mailscan.mail import Mail
     from mailscan.outside import Outside
@@ -77,7 +79,8 @@ class _Walk:
         hit: list[str] = []
         error = ""
         reasons: list[str] = []
-        for mail in self.mails(rule):
+        mails = self.mails(rule)
+        for mail in mails:
             if why := rule.why_not(mail):
                 reasons.append(why)
                 continue
@@ -87,7 +90,7 @@ class _Walk:
                 hit += mail.envelope.recipients
             if error:
                 break
-        asked = len(reasons) < len(self.mails(rule)) or bool(error)
+        asked = len(reasons) < len(mails) or bool(error)
         outcome: Outcome = "error" if error else "found" if findings else "clear" if asked else "not-asked"
         entry = Asked(rule.name, rule.use, outcome, error or ("" if asked else reasons[0]), findings[:MOST_FINDINGS])
         if self.verdict is None:
@@ -98,7 +101,7 @@ class _Walk:
     def mails(self, rule: Rule) -> list[Mail]:
         """The mail, or for a rule about single recipients one mail for each of them."""
         if rule.scope == "recipient" and self.mail.envelope.recipients:
-            return [self.mail.for_recipient(one) for one in self.mail.envelope.recipients]
+            return [self.mail.for_recipients([one]) for one in self.mail.envelope.recipients]
         return [self.mail]
 
     def check(self, rule: Rule, mail: Mail) -> tuple[list[Finding], str]:
@@ -271,7 +274,7 @@ def _tried(verdict: Verdict, edits: Edits) -> Verdict:
         verdict.would = f"quarantine {verdict.quarantine}"
     add = (("X-Mailscan-Would", verdict.would), *edits.add) if verdict.would else edits.add
     verdict.action, verdict.code, verdict.reply, verdict.quarantine = "accept", "", (), ""
-    verdict.edits = Edits(name for name in add if name[0] != "X-Mailscan-Quarantine")
+    verdict.edits = Edits((name, value) for name, value in add if name != "X-Mailscan-Quarantine")
     return verdict
 
 

@@ -8,7 +8,7 @@ import stat
 from mailscan.errors import PolicyError
 from mailscan.keys import Table, choice, flag, meant, number, option, optional, options_of, read_keys, size, text
 from mailscan.networks import networks
-from mailscan.rule import Rule, When
+from mailscan.rule import Rule
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -191,6 +191,7 @@ class _Builder:
         self.octets = octets
         self.folder = folder
         self.problems: list[str] = []
+        self.memory = 0
 
     def build(self, tables: Mapping[str, object]) -> Policy:
         for name, value in tables.items():
@@ -200,6 +201,7 @@ class _Builder:
         site = self.table(Site, tables.get("site", {}), "[site]") or Site({})
         score = self.table(Score, tables.get("score", {}), "[score]") or Score({})
         limits = self.table(Limits, tables.get("limits", {}), "[limits]") or Limits({})
+        self.memory = limits.child_memory
         log = self.table(Log, tables.get("log", {}), "[log]") or Log({})
         blocks = tables.get("filter", [])
         if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
@@ -236,7 +238,7 @@ class _Builder:
             self.wrong(place, "needs `use`, the name of a filter" if use is None else "use: a string is wanted")
             return None
         try:
-            kind = find_filter(use)
+            kind = self.own_file(use) if "/" in use else find_filter(use)
         except PolicyError as error:
             self.wrong(place, f"use: {error}", "use")
             return None
@@ -251,6 +253,13 @@ class _Builder:
             self.wrong(place, str(error))
             return None
         return rule
+
+    def own_file(self, use: str) -> type[Filter]:
+        """The class of a postmaster's own Python file, bound to that file. Raises `PolicyError`."""
+        from mailscan.userfile import UserFile
+
+        path = os.path.abspath(os.path.join(self.folder, os.path.expanduser(use)))
+        return UserFile.of(path, read_trusted(path), self.memory)
 
     def name_apart(self, rules: list[Rule]) -> None:
         """Give each rule a name of its own: its `use`, with a number from the second one on."""
@@ -278,7 +287,6 @@ def find_filter(use: str) -> type[Filter]:
     """The class of a built-in filter. Raises `PolicyError`."""
     from mailscan.filters import Filter
 
-    module = None
     if use.isidentifier() and use.isascii() and use[0].islower():
         name = f"mailscan.filters.{use}"
         try:
@@ -286,9 +294,10 @@ def find_filter(use: str) -> type[Filter]:
         except ModuleNotFoundError as error:
             if error.name != name:
                 raise
-    for value in vars(module).values() if module else ():
-        if isinstance(value, type) and issubclass(value, Filter) and value.__module__ == module.__name__:
-            return value
+        else:
+            for value in vars(module).values():
+                if isinstance(value, type) and issubclass(value, Filter) and value.__module__ == name:
+                    return value
     raise PolicyError([f"there is no filter '{use}'{meant(use, filter_names())}; a Python file is written with a `/`"])
 
 

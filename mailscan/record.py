@@ -10,7 +10,7 @@ from __future__ import annotations
 class Record:
     """A value with named fields: equal when all fields are equal, and shown with them."""
 
-    __slots__ = ()
+    __slots__: tuple[str, ...] = ()
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):

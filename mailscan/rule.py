@@ -10,9 +10,6 @@ from mailscan.verdict import ACTIONS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from mailscan.addresses import AddressPattern
     from mailscan.envelope import Envelope
     from mailscan.filters import Filter
     from mailscan.mail import Mail
@@ -79,16 +76,16 @@ class When(Table):
     def why_not(self, mail: Mail) -> str:
         """In words, why the rule is not asked about this mail; "" if it is. May raise `TooEarly`."""
         envelope = mail.envelope
-        for key, fact in (
-            ("recipients", "recipients"),
-            ("any_recipient", "recipients"),
-            ("senders", "sender"),
-            ("clients", "client_ip"),
+        for key, fact, holds in (
+            ("recipients", "recipients", self._all_recipients),
+            ("any_recipient", "recipients", self._any_recipient),
+            ("senders", "sender", self._sender),
+            ("clients", "client_ip", self._client),
         ):
             if getattr(self, key):
                 if not envelope.knows(fact):
                     return f"{fact} not known"
-                if not _HOLDS[key](self, envelope):
+                if not holds(envelope):
                     return f"when.{key} does not hold"
         # No SMTP AUTH identity is what a mailer tells of a client that did not authenticate.
         if self.authenticated is not None and self.authenticated != envelope.knows("auth_user"):
@@ -97,17 +94,17 @@ class When(Table):
             return "when.larger_than does not hold"
         return ""
 
+    def _all_recipients(self, envelope: Envelope) -> bool:
+        return all(map(self.recipients.find, envelope.recipients))
 
-def _any(patterns: tuple[AddressPattern, ...], address: str) -> bool:
-    return any(pattern.matches(address) for pattern in patterns)
+    def _any_recipient(self, envelope: Envelope) -> bool:
+        return any(map(self.any_recipient.find, envelope.recipients))
 
+    def _sender(self, envelope: Envelope) -> bool:
+        return self.senders.find(envelope.sender or "") is not None
 
-_HOLDS: dict[str, Callable[[When, Envelope], bool]] = {
-    "recipients": lambda when, envelope: all(_any(when.recipients, one) for one in envelope.recipients),
-    "any_recipient": lambda when, envelope: any(_any(when.any_recipient, one) for one in envelope.recipients),
-    "senders": lambda when, envelope: _any(when.senders, envelope.sender or ""),
-    "clients": lambda when, envelope: inside(envelope.client_ip or "", when.clients),
-}
+    def _client(self, envelope: Envelope) -> bool:
+        return inside(envelope.client_ip or "", self.clients)
 
 
 class Rule(Table):

@@ -1,0 +1,146 @@
+"""Work done in a forked child, so that nothing it does can hurt the process that judges mail.
+
+The child has its own limits, its standard output is turned to standard error, and it is killed with all it
+started when its time ends. The process that forks must have no threads running.
+"""
+
+from __future__ import annotations
+
+import marshal
+import os
+import resource
+import select
+import signal
+import time
+
+from mailscan.errors import FilterError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# An answer is at most a mail with its body replaced.
+MOST_ANSWER = 512_000_000
+HEADER = 8
+
+
+def in_child(work: Callable[[], object], *, seconds: float, memory: int) -> object:
+    """Call `work` in a forked child and return what it returned.
+
+    The answer is made of None, bool, int, float, str, bytes, and tuples, lists and dicts of those. `seconds` are
+    its wall-clock time, and as much CPU time; `memory` is how many octets of address space it may take beyond ours.
+    Raises `FilterError` in words when it did not answer.
+    """
+    end = time.monotonic() + seconds
+    answer_in, answer_out = os.pipe()
+    try:
+        child = os.fork()
+        if child == 0:
+            _child(work, answer_in, answer_out, seconds, memory)
+    except OSError as error:
+        os.close(answer_in)
+        os.close(answer_out)
+        raise FilterError(f"no process could be started: {error.strerror}") from None
+    os.close(answer_out)
+    octets: bytes | None = None
+    try:
+        octets = _receive(answer_in, end)
+    finally:
+        os.close(answer_in)
+        status = _end(child)
+    if octets is None:
+        raise FilterError(_last_words(status, time.monotonic() >= end, seconds))
+    try:
+        # marshal, not json: it carries bytes and any text, and costs no import. Only our own child writes here.
+        return marshal.loads(octets)
+    except (ValueError, EOFError, TypeError):
+        raise FilterError("its process sent an answer that cannot be read") from None
+
+
+def _child(work: Callable[[], object], answer_in: int, answer_out: int, seconds: float, memory: int) -> None:
+    """The child's whole life; it never returns."""
+    status = 1
+    try:
+        os.setpgid(0, 0)
+        os.close(answer_in)
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(nothing, 0)
+        os.dup2(2, 1)  # what it prints must not become part of a verdict
+        os.close(nothing)
+        _limit(resource.RLIMIT_CORE, 0)
+        _limit(resource.RLIMIT_CPU, int(seconds) + 2)
+        _limit(resource.RLIMIT_AS, _address_space() + memory)
+        octets = marshal.dumps(work())  # type: ignore[arg-type] # raises for what it cannot carry
+        _send(answer_out, len(octets).to_bytes(HEADER, "big") + octets)
+        status = 0
+    finally:
+        # Without the interpreter's farewell: the parent's buffers and exit handlers are not ours to run.
+        os._exit(status)
+
+
+def _limit(kind: int, value: int) -> None:
+    """Lower a limit; a hard limit that is lower already stays."""
+    hard = resource.getrlimit(kind)[1]
+    value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    resource.setrlimit(kind, (value, value))
+
+
+def _address_space() -> int:
+    """Octets of address space that this process has; 0 where the system does not say."""
+    try:
+        with open("/proc/self/statm", "rb") as file:
+            return int(file.read().split()[0]) * resource.getpagesize()
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+def _send(descriptor: int, octets: bytes) -> None:
+    view = memoryview(octets)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def _receive(descriptor: int, end: float) -> bytes | None:
+    """The answer, or None when the pipe ended or the time did before it was whole.
+
+    Its length goes first: a grandchild may hold the pipe open, and its end would never be seen.
+    """
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    octets = bytearray()
+    wanted = HEADER
+    while len(octets) < wanted:
+        left = end - time.monotonic()
+        if left <= 0 or not poll.poll(left * 1000 + 1):
+            return None
+        piece = os.read(descriptor, min(1 << 20, wanted - len(octets)))
+        if not piece:
+            return None
+        octets += piece
+        if wanted == HEADER == len(octets):
+            wanted = HEADER + int.from_bytes(octets, "big")
+            if wanted > HEADER + MOST_ANSWER:
+                return None
+    return bytes(octets[HEADER:])
+
+
+def _end(child: int) -> int:
+    """Kill the child and whatever it started, and fetch its status."""
+    for kill in (os.killpg, os.kill):  # the group may not be there yet
+        try:
+            kill(child, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+    return os.waitpid(child, 0)[1]
+
+
+def _last_words(status: int, late: bool, seconds: float) -> str:
+    if late:
+        return f"its process did not answer within {seconds:.3g} s"
+    code = os.waitstatus_to_exitcode(status)
+    if code == -signal.SIGKILL:
+        return "its process closed the way back to us without an answer"
+    if code < 0:
+        return f"its process was killed by signal {-code}"
+    return f"its process ended with status {code} and gave no answer"
