@@ -1,0 +1,197 @@
+"""The header of an entity: its fields with their octet spans (RFC 5322 2.2 and 4.5), order and duplicates kept."""
+
+from __future__ import annotations
+
+import re
+
+from mailscan.text import decode_header, unfold
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# One field: the name, blanks that RFC 5322 4.5 once allowed before the colon, the body with its folded lines.
+_FIELD = re.compile(rb"[!-9;-~]+[ \t]*:[^\n]*(?:\n[ \t][^\n]*)*\n?")
+_FIELDS = re.compile(rb"^[!-9;-~]+[ \t]*:[^\n]*(?:\n[ \t][^\n]*)*\n?", re.MULTILINE)
+# A header longer than this is looked through line by line: the search for its end must not run through what follows.
+_WINDOW = 1 << 14
+
+
+class Field:
+    """One header field. `start` and `end` are octets of the buffer it stands in, its line end included.
+
+    `name` is as written, without blanks before the colon.
+    """
+
+    __slots__ = ("name", "start", "end", "_source", "_hint", "_text")
+
+    def __init__(self, name: str, start: int, end: int, source: bytes, hint: str | None) -> None:
+        self.name = name
+        self.start = start
+        self.end = end
+        self._source = source
+        self._hint = hint
+        self._text: str | None = None
+
+    @property
+    def raw(self) -> bytes:
+        """The octets of the whole field as they stand."""
+        return self._source[self.start : self.end]
+
+    @property
+    def value(self) -> bytes:
+        """The octets after the colon, unfolded (RFC 5322 2.2.3), without blanks around them."""
+        after = self._source.find(b":", self.start, self.end) + 1
+        return unfold(self._source[after : self.end]).strip()
+
+    @property
+    def text(self) -> str:
+        """The value as text, RFC 2047 decoded. Never raises; see `mailscan.text`."""
+        if self._text is None:
+            self._text = decode_header(self.value, self._hint)
+        return self._text
+
+    def __repr__(self) -> str:
+        return f"Field({self.raw[:80]!r})"
+
+
+class Headers:
+    """The fields of one header, in order. Names compare without regard to case."""
+
+    __slots__ = ("source", "start", "end", "_pieces", "_fields", "_named", "_content")
+
+    def __init__(self, source: bytes, start: int, end: int, pieces: list[bytes] | None = None) -> None:
+        self.source = source
+        self.start = start
+        self.end = end
+        # The fields' octets, kept from the search for the header's end unless they are many.
+        self._pieces = pieces if end - start <= _WINDOW else None
+        self._fields: list[Field] | None = None
+        self._named: dict[str, list[Field]] | None = None
+        self._content: dict[bytes, bytes] | None = None
+
+    def _all(self) -> list[Field]:
+        if self._fields is None:
+            pieces = self._pieces
+            if pieces is None:
+                pieces = _FIELDS.findall(self.source, self.start, self.end)
+            hint = self._charset_hint()
+            source, at = self.source, self.start
+            self._fields = fields = []
+            for piece in pieces:
+                name = piece[: piece.find(b":")].rstrip().decode("ascii")
+                end = at + len(piece)
+                fields.append(Field(name, at, end, source, hint))
+                at = end
+            self._pieces = None
+        return self._fields
+
+    def _charset_hint(self) -> str | None:
+        """The charset of the entity, for raw 8-bit octets in its header."""
+        value = self.content(b"content-type")
+        if value is None or b"harset" not in value or self.source[self.start : self.end].isascii():
+            return None
+        from mailscan.parameters import collapse, read_parameters
+
+        return collapse(read_parameters(value)).get("charset")
+
+    def content(self, name: bytes) -> bytes | None:
+        """The value (as `Field.value`) of the first field of that name, which must begin with `content-`.
+
+        MIME asks for few fields of many: this does without the objects.
+        """
+        if self._content is None:
+            self._content = content = {}
+            pieces = self._pieces
+            if pieces is None:
+                pieces = [field.raw for field in self._fields] if self._fields is not None else self._content_pieces()
+            for piece in pieces:
+                if piece[0] in b"cC":
+                    key, _, value = piece.partition(b":")
+                    key = key.rstrip().lower()
+                    if key not in content:
+                        content[key] = value
+        found = self._content.get(name)
+        return None if found is None else unfold(found).strip()
+
+    def _content_pieces(self) -> list[bytes]:
+        found: list[bytes] = []
+        at = self.start
+        while at < self.end and (field := _FIELD.match(self.source, at, self.end)) is not None:
+            if self.source[at : at + 8].lower() == b"content-":
+                found.append(field[0])
+            at = field.end()
+        return found
+
+    def _by_name(self) -> dict[str, list[Field]]:
+        if self._named is None:
+            named: dict[str, list[Field]] = {}
+            self._named = named
+            for field in self._all():
+                named.setdefault(field.name.lower(), []).append(field)
+        return self._named
+
+    def fields(self, name: str) -> list[Field]:
+        """The fields of that name, in order."""
+        return list(self._by_name().get(name.lower(), ()))
+
+    def get(self, name: str) -> str | None:
+        """The decoded text of the first field of that name, or None."""
+        found = self._by_name().get(name.lower())
+        return found[0].text if found else None
+
+    def get_all(self, name: str) -> list[str]:
+        """The decoded text of every field of that name, in order."""
+        return [field.text for field in self._by_name().get(name.lower(), ())]
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name.lower() in self._by_name()
+
+    def __iter__(self) -> Iterator[Field]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    def __getitem__(self, index: int) -> Field:
+        return self._all()[index]
+
+
+def read_header(source: bytes, start: int, limit: int) -> tuple[Headers, int]:
+    """The header that begins at `start`, a line's beginning, and where the body begins.
+
+    It ends at the first empty line; a line that is neither field nor continuation ends it too, and is then the
+    first of the body. `limit` is where the entity ends at the latest.
+    """
+    end = _blank_line(source, start, min(limit, start + _WINDOW))
+    if end >= 0:
+        pieces = _FIELDS.findall(source, start, end)
+        if sum(map(len, pieces)) == end - start:
+            return Headers(source, start, end, pieces), end + (1 if source[end] == 0x0A else 2)
+    at = start
+    while at < limit and (field := _FIELD.match(source, at, limit)) is not None:
+        at = field.end()
+    body = at
+    if source.startswith(b"\n", at, limit):
+        body = at + 1
+    elif source.startswith(b"\r\n", at, limit):
+        body = at + 2
+    return Headers(source, start, at), body
+
+
+def _blank_line(source: bytes, start: int, limit: int) -> int:
+    """Where the first empty line begins, or -1."""
+    if source.startswith((b"\n", b"\r\n"), start, limit):
+        return start
+    first = source.find(b"\n", start, limit)
+    if first < 0:
+        return -1
+    if source[first - 1] == 0x0D:
+        crlf = source.find(b"\n\r\n", first, limit)
+        lone = source.find(b"\n\n", first, limit if crlf < 0 else crlf)
+    else:
+        lone = source.find(b"\n\n", first, limit)
+        crlf = source.find(b"\n\r\n", first, limit if lone < 0 else lone)
+    if crlf < 0 or lone < 0:
+        return max(crlf, lone) + 1 if crlf != lone else -1
+    return min(crlf, lone) + 1

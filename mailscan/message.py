@@ -1,0 +1,69 @@
+"""One e-mail message as its octets: header, body, MIME tree, each looked at when it is first asked for."""
+
+from __future__ import annotations
+
+from mailscan.header import Field, Headers, read_header
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from mailscan.mime import Part
+
+__all__ = ["Field", "Headers", "Message"]
+
+
+class Message:
+    """A message from any octets; nothing here raises on any of them.
+
+    `raw` is the whole input, `start` where the header begins in it. Line ends may be CRLF, LF or mixed; a lone CR
+    ends no line (RFC 5322 2.3).
+    """
+
+    __slots__ = ("raw", "start", "from_line", "headers", "body_start", "_readings", "_parts")
+
+    def __init__(self, raw: bytes, *, start: int | None = None) -> None:
+        """`start`: where the header begins, if known; else after a leading `From ` line, which is envelope."""
+        self.raw = raw
+        self.from_line = b""
+        if raw.startswith(b"From ") and start != 0:
+            self.from_line = raw[: (raw.find(b"\n") + 1) or len(raw)]
+        self.start: int = len(self.from_line) if start is None else start
+        self.headers, self.body_start = read_header(raw, self.start, len(raw))
+        self._readings: tuple[Part, ...] | None = None
+        self._parts: tuple[Part, ...] | None = None
+
+    @property
+    def header_end(self) -> int:
+        """Where the header fields end: the empty line, or the body where there is none."""
+        return self.headers.end
+
+    @property
+    def body(self) -> bytes:
+        """Everything after the empty line."""
+        return self.raw[self.body_start :]
+
+    @property
+    def line_end(self) -> bytes:
+        """What ends the first header line: b"\\r\\n" or b"\\n" (also where there is no line end)."""
+        end = self.raw.find(b"\n", self.start)
+        return b"\r\n" if end > 0 and self.raw[end - 1] == 0x0D else b"\n"
+
+    @property
+    def subject(self) -> str:
+        """The text of the first Subject field, "" if there is none."""
+        return self.headers.get("subject") or ""
+
+    @property
+    def readings(self) -> tuple[Part, ...]:
+        """The roots of the MIME trees that mail clients may see; the first is the RFCs'."""
+        if self._readings is None:
+            from mailscan.mime import read
+
+            self._readings = (read(self.raw, self.headers, self.body_start),)
+        return self._readings
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """Every entity that any mail client might show, depth first, each once."""
+        if self._parts is None:
+            self._parts = tuple(part for root in self.readings for part in root.walk())
+        return self._parts

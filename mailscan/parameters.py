@@ -1,0 +1,103 @@
+"""The value of Content-Type and Content-Disposition: its first word and its parameters (RFC 2045 5.1, RFC 2231)."""
+
+from __future__ import annotations
+
+import re
+
+from mailscan.text import decode_header, decode_octets
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+# A value may be a quoted string, or anything up to the next ";": people do not quote names with blanks in them.
+_PARAMETER = re.compile(rb';[ \t]*([^\s;="]+)[ \t]*=[ \t]*("[^"\\]*(?:\\.[^"\\]*)*"?|[^;]*)', re.DOTALL)
+_TYPE = re.compile(rb"[ \t]*([!-'*-.0-:<-~]+)[ \t]*/[ \t]*([!-'*-.0-:<-~]+)(?!/)")
+_SECTION = re.compile(r"\*(?:0*([0-9]{1,6}))?(\*?)")
+
+
+def media_type(value: bytes) -> str:
+    """type/subtype in lower case; "" where the value names none, or is no type (RFC 2045 5.2 leaves the default)."""
+    found = _TYPE.match(value)
+    return f"{found[1].decode()}/{found[2].decode()}".lower() if found else ""
+
+
+def read_parameters(value: bytes) -> list[tuple[str, bytes]]:
+    """(name in lower case, value without its quotes) of every parameter in order, sections of RFC 2231 apart.
+
+    Only quoted quotes and backslashes lose their backslash: names as "C:\\temp\\x.doc" are sent, and shown, so.
+    """
+    found: list[tuple[str, bytes]] = []
+    for name, octets in _PARAMETER.findall(value):
+        if octets[:1] == b'"':
+            octets = octets[1:-1] if len(octets) > 1 and octets[-1:] == b'"' else octets[1:]
+            if b"\\" in octets:
+                octets = octets.replace(b"\\\\", b"\\").replace(b'\\"', b'"')
+        else:
+            octets = octets.rstrip()
+        found.append((name.decode("latin-1").lower(), octets))
+    return found
+
+
+def collapse(parameters: Iterable[tuple[str, bytes]]) -> dict[str, str]:
+    """Each parameter once, as text. The first of equal names holds, and a plain one before its RFC 2231 form."""
+    plain: dict[str, str] = {}
+    extended: dict[str, list[tuple[int, bool, bytes]]] = {}
+    for name, octets in parameters:
+        if "*" in name:
+            _section(extended, name, octets)
+        elif name not in plain:
+            plain[name] = decode_octets(octets)
+    for name, sections in extended.items():
+        if name not in plain:
+            plain[name] = _joined(sections)
+    return plain
+
+
+def every_value(parameters: Iterable[tuple[str, bytes]], wanted: str) -> list[str]:
+    """All that a mail client may take for the parameter: plain, with its RFC 2047 words decoded, and RFC 2231."""
+    values: list[str] = []
+    extended: dict[str, list[tuple[int, bool, bytes]]] = {}
+    for name, octets in parameters:
+        if name == wanted:
+            if b"=?" in octets:
+                values.append(decode_header(octets))
+            values.append(decode_octets(octets))
+            if b"\\" in octets:
+                values.append(decode_octets(re.sub(rb"\\(.)", rb"\1", octets, flags=re.DOTALL)))
+        elif name.startswith(wanted + "*"):
+            _section(extended, name, octets)
+    for sections in extended.values():
+        text = _joined(sections)
+        if "=?" in text:
+            values.append(decode_header(text.encode("utf-8")))
+        values.append(text)
+    return values
+
+
+def _section(extended: dict[str, list[tuple[int, bool, bytes]]], name: str, octets: bytes) -> None:
+    base, _, _ = name.partition("*")
+    section = _SECTION.fullmatch(name, len(base))
+    if section is not None:
+        number = int(section[1] or 0)
+        is_encoded = section[2] == "*" or section[1] is None
+        extended.setdefault(base, []).append((number, is_encoded, octets))
+
+
+def _joined(sections: list[tuple[int, bool, bytes]]) -> str:
+    """RFC 2231 3 and 4: sections in the order of their numbers; only those with a final "*" are percent-encoded."""
+    sections.sort(key=lambda section: section[0])
+    charset = None
+    joined: list[bytes] = []
+    for index, (_, is_encoded, octets) in enumerate(sections):
+        if is_encoded:
+            if index == 0 and octets.count(b"'") >= 2:
+                declared, _, octets = octets.split(b"'", 2)
+                charset = declared.decode("latin-1")
+            octets = _percent_decoded(octets)
+        joined.append(octets)
+    return decode_octets(b"".join(joined), charset)
+
+
+def _percent_decoded(octets: bytes) -> bytes:
+    return re.sub(rb"%([0-9A-Fa-f]{2})", lambda code: bytes([int(code[1], 16)]), octets)
