@@ -336,8 +336,8 @@ def endings(name: str) -> tuple[str, ...]:
     """The extensions (lower case, no dot) with which systems would open a file of this name; usually one, or none.
 
     Windows drops dots and blanks at the end, mail programs also quotes and slashes; control and bidirectional
-    characters are shown to nobody; a NUL ends a name for some and not for others; `::$DATA` is the NTFS name of the file itself;
-    a class id in braces is as good as an extension.
+    characters are shown to nobody; a NUL ends a name for some and not for others; `::$DATA` is the NTFS name of the
+    file itself; a class id in braces is as good as an extension.
     """
     readings = (name,) if "\0" not in name else (name, name.partition("\0")[0])
     found: list[str] = []
