@@ -1,0 +1,121 @@
+"""The command `mailscan`. Whatever happens in here, a mailer gets an exit status that it understands.
+
+This module imports nothing at its top that could fail (`os` is frozen into the interpreter): an exit status of 1 makes
+Postfix and Exim bounce mail (CONTRACT 1, "Exit status").
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import NoReturn
+
+    from mailscan.cli.streams import Streams
+
+# Said when not even the module that words failures can be used.
+_LAST_WORDS = {
+    "kv": b'verdict=tempfail code="451 4.3.0" message="Message could not be checked"\n',
+    "json": b'{"schema": 1, "verdict": "tempfail", "code": "451 4.3.0", "reply": ["Message could not be checked"], '
+    b'"rule": "", "would": "", "quarantine": "", "score": 0.0, "edits": {"add": [], "remove": [], "change": [], '
+    b'"rcpt_add": [], "rcpt_remove": [], "body": null}, "rules": [], "error": "mailscan is not whole"}\n',
+}
+_FLAGS = ("--soft-exit", "--explain", "--help", "--version")
+
+
+def main() -> NoReturn:
+    """The process: judges what the command line says, and leaves with the verdict's status.
+
+    It leaves by `os._exit`: all is written by then, and taking an interpreter down costs time and can still fail.
+    """
+    status = 75
+    try:
+        status = run(sys.argv[1:], *_standard_descriptors(), os.environ, own_process=True)
+    finally:
+        os._exit(status)
+
+
+def run(
+    args: Sequence[str], stdin: int, stdout: int, stderr: int, environ: Mapping[str, str], *, own_process: bool = False
+) -> int:
+    """One run on these descriptors (-1 for a closed one); returns the exit status and never raises.
+
+    Must be called in the main thread. In a process of our own, standard error is closed to everybody for
+    `--format kv`. `--help`, `--version` and the commands for people write to `sys.stdout`.
+    """
+    scanning = not args or args[0] == "scan" or (args[0].startswith("-") and args[0] not in ("--help", "--version"))
+    words = args[1:] if args and args[0] == "scan" else args
+    form, soft = asked_for(words)
+    streams: Streams | None = None
+    try:
+        from mailscan.cli.streams import Streams
+
+        streams = Streams(stdin, stdout, stderr)
+        if not scanning or "_MAILSCAN_COMPLETE" in environ:
+            from mailscan.cli.commands import run_command
+
+            return run_command(args)
+        if form == "kv":
+            streams.quiet = True
+            if own_process:
+                os.dup2(os.open("/dev/null", os.O_WRONLY), 2)
+        from mailscan.cli.scan import scan
+
+        return scan(words, streams, environ)
+    except BaseException as error:  # noqa: BLE001 - the mailer must not see another status than 75
+        return _failed(form, soft, error, streams, stdout)
+
+
+def _failed(form: str, soft: bool, error: BaseException, streams: Streams | None, stdout: int) -> int:
+    """Say, in the format asked for, that we failed; returns the exit status."""
+    try:
+        from mailscan.cli.failed import report
+
+        assert streams is not None
+        return report(form, error, streams, soft_exit=soft)
+    except BaseException:  # noqa: BLE001 - then with what is at hand here
+        try:
+            words = _LAST_WORDS.get(form, b"4.3.0 Message could not be checked\n")
+            return 0 if os.write(stdout, words) == len(words) and soft else 75
+        except BaseException:  # noqa: BLE001
+            return 75
+
+
+def asked_for(args: Sequence[str]) -> tuple[str, bool]:
+    """(the format, whether `--soft-exit` is on), as far as a command line can be read without knowing its options.
+
+    What follows an option is its value, so that a sender called `--format=kv` has no say. Under the format `message`
+    there is no soft exit.
+    """
+    form, soft = "text", False
+    left = list(reversed(args))
+    while left:
+        word = left.pop()
+        if word in _FLAGS:
+            soft = soft or word == "--soft-exit"
+            continue
+        name, equals, value = word.partition("=")
+        if word.startswith("--") and not equals and left:
+            value = left.pop()
+        if name == "--format" and value in ("text", "kv", "json", "message"):
+            form = value
+    return form, soft and form != "message"
+
+
+def _standard_descriptors() -> tuple[int, int, int]:
+    """0, 1 and 2, with -1 for those that are closed.
+
+    A closed one is filled with /dev/null: else the next file that is opened would become our standard output.
+    """
+    found = []
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+            found.append(descriptor)
+        except OSError:
+            os.open("/dev/null", os.O_RDWR)
+            found.append(-1)
+    return found[0], found[1], found[2]

@@ -1,0 +1,230 @@
+"""Click's side of the command line: the commands for people, and the words for `scan`'s usage errors and help.
+
+A pipe never imports this module (mailscan.cli.options).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from mailscan.cli.options import SCAN_OPTIONS, ScanOption
+from mailscan.cli.people import list_filters, show_filter, versions
+from mailscan.errors import MailscanError, PolicyError, UsageError
+from mailscan.policy import filter_names, find_policy, load_policy, starter_text
+from mailscan.render import CARRIES, FORMATS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mailscan.cli.options import Values
+    from mailscan.rule import Rule
+
+SCAN_HELP = """Judge one message: accept, reject or tempfail.
+
+\b
+Exit status: 0 accept, 77 reject, 75 tempfail and every failure of our own.
+
+\b
+Examples:
+  mailscan --rcpt spamtrap@example.com < message.eml
+  mailscan --format kv --sender joe@example.org --client-ip 192.0.2.1 --file message.eml
+"""
+GROUP_HELP = """Judge e-mail: accept, reject or tempfail.
+
+Without a command, `mailscan` is `mailscan scan`: it reads one message from standard input and gives its verdict.
+
+\b
+Examples:
+  mailscan --rcpt spamtrap@example.com < message.eml
+  mailscan init policy.toml
+  mailscan check policy.toml
+"""
+
+
+def run_command(args: Sequence[str]) -> int:
+    """Run a command for people; returns its exit status. An unknown first word raises `UsageError`."""
+    word = args[0] if args else ""
+    if word and not word.startswith("-") and word not in group.commands and "_MAILSCAN_COMPLETE" not in os.environ:
+        raise UsageError(f'there is no command "{word}"; there are {", ".join(sorted(group.commands))}')
+    status = 0
+    try:
+        group.main(args=list(args), prog_name="mailscan")
+    except SystemExit as leaving:
+        status = leaving.code if isinstance(leaving.code, int) else 1 if leaving.code else 0
+    except MailscanError as error:
+        click.echo(f"mailscan: {error}", err=True)
+        status = 1
+    try:
+        sys.stdout.flush()
+    except OSError:  # whoever read it has gone
+        status = 1
+    return status
+
+
+def explain_usage(args: Sequence[str], wrong: str) -> Values | None:
+    """Let click read a command line of `scan` that the pipe's reader does not understand (`wrong` says why).
+
+    Gives None when click answered it (`--help`). Raises `UsageError` in click's words.
+    """
+    try:
+        context = scan_command.make_context("mailscan scan", list(args))
+    except click.exceptions.Exit:
+        sys.stdout.flush()
+        return None
+    except click.UsageError as error:
+        words = " ".join(error.format_message().split()).rstrip(".") or wrong
+        raise UsageError(f"{words}; see `mailscan scan --help`") from None
+    return values_of(context)
+
+
+def values_of(context: click.Context) -> Values:
+    """What click read, in the shape that `mailscan.cli.options.read` gives."""
+    given = {key: list(value) if isinstance(value, tuple) else value for key, value in context.params.items()}
+    return {option.key: given[option.key] for option in SCAN_OPTIONS}
+
+
+def _click_option(option: ScanOption) -> click.Option:
+    if not option.metavar:
+        return click.Option([option.name, option.key], is_flag=True, default=False, help=option.help)
+    return click.Option(
+        [option.name, option.key],
+        metavar=None if option.choices else option.metavar,
+        type=click.Choice(option.choices) if option.choices else click.STRING,
+        multiple=option.repeatable,
+        default=option.default,
+        show_default=option.default is not None,
+        help=option.help + (" Repeatable." if option.repeatable else ""),
+    )
+
+
+@click.pass_context
+def _scan(context: click.Context, /, **_: object) -> None:
+    # For who calls click's command himself; the process goes by `mailscan.cli.run`.
+    from mailscan.cli.scan import scan_values
+    from mailscan.cli.streams import Streams
+
+    context.exit(scan_values(values_of(context), Streams(0, 1, 2), os.environ, time.monotonic()))
+
+
+scan_command = click.Command(
+    "scan",
+    callback=_scan,
+    params=[_click_option(option) for option in SCAN_OPTIONS],
+    help=SCAN_HELP,
+    short_help="Judge one message (what `mailscan` does without a command).",
+)
+
+
+@click.group(help=GROUP_HELP, no_args_is_help=True)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=lambda context, _, wanted: _show_version(context) if wanted else None,
+    help="Show the versions of mailscan and of what it stands on, for a bug report.",
+)
+def group() -> None:
+    pass
+
+
+group.add_command(scan_command)
+
+
+def _show_version(context: click.Context) -> None:
+    click.echo("\n".join(versions()))
+    context.exit()
+
+
+@group.command(short_help="Look for mistakes in a policy file.")
+@click.argument("policy", required=False, type=click.Path())
+@click.option("--door", type=click.Choice(FORMATS), help="Also say which rules this output format cannot obey.")
+def check(policy: str | None, door: str | None) -> None:
+    """Look for mistakes in the file POLICY, and show all of them.
+
+    Without POLICY: $MAILSCAN_POLICY, else $XDG_CONFIG_HOME/mailscan/policy.toml (~/.config; not for root), else
+    /etc/mailscan/policy.toml, else the starter policy.
+
+    Exits with 0 if mail can be judged by it, with 1 if not.
+
+    \b
+    Example:
+      mailscan check policy.toml --door kv
+    """
+    problems: list[str] = []
+    try:
+        loaded = load_policy(find_policy(policy, os.environ, os.geteuid()))
+    except PolicyError as error:
+        problems = list(error.problems)
+    else:
+        for number, rule in enumerate(loaded.rules, 1):
+            place = f"{loaded.source}: [[filter]] {number} ({rule.name}):"
+            problems += [f"{place} {problem}" for problem in _cannot_run(rule)]
+            problems += [f"{place} {problem}" for problem in _cannot_carry(rule, door)]
+    for problem in problems:
+        click.echo(problem, err=True)
+    if problems:
+        raise SystemExit(1)
+    rules = ", ".join(rule.name for rule in loaded.rules)
+    click.echo(f"{loaded.source}: no mistakes; {len(loaded.rules)} rules: {rules}")
+    for rule in loaded.rules if door else ():
+        if "/" in rule.use and (unable := sorted(CARRIES["json"] - CARRIES[door or ""] - {"remove"})):
+            click.echo(f"  {rule.name} is Python of your own: it must not want {', '.join(unable)} at --format {door}")
+
+
+def _cannot_run(rule: Rule) -> list[str]:
+    try:
+        rule.filter.ready()
+    except MailscanError as error:
+        return [str(error)]
+    return []
+
+
+def _cannot_carry(rule: Rule, door: str | None) -> list[str]:
+    """What the rule may ask of a door that the door cannot do, as far as can be known without a mail."""
+    if door is None or rule.scope != "recipient" or "rcpt_remove" in CARRIES[door]:
+        return []
+    able = ", ".join(form for form in FORMATS if "rcpt_remove" in CARRIES[form])
+    return [f'scope = "recipient" removes recipients, which --format {door} cannot carry; these can: {able}']
+
+
+@group.command(short_help="List the built-in filters, or show the keys of one.")
+@click.argument("name", required=False, type=click.Choice(filter_names()), metavar="[NAME]")
+def filters(name: str | None) -> None:
+    """List the built-in filters; with NAME, show what that one does and the keys it takes.
+
+    \b
+    Example:
+      mailscan filters spamtrap
+    """
+    if name is None:
+        list_filters()
+    else:
+        show_filter(name)
+
+
+@group.command(short_help="Write a policy file to begin with.")
+@click.argument("path", required=False, type=click.Path())
+def init(path: str | None) -> None:
+    """Write the starter policy to PATH, or to standard output. A file that exists is left alone.
+
+    \b
+    Example:
+      mailscan init policy.toml
+    """
+    if path is None:
+        click.echo(starter_text(), nl=False)
+        return
+    try:
+        with open(path, "x", encoding="utf-8") as file:
+            file.write(starter_text())
+    except FileExistsError:
+        raise MailscanError(f"{path} exists and is left as it is") from None
+    except OSError as error:
+        raise MailscanError(f"{path} cannot be written: {error.strerror}") from None
+    click.echo(f"{path} is written; `mailscan check {path}` looks for mistakes after you change it", err=True)

@@ -1,0 +1,211 @@
+"""`mailscan scan`: one message in, one verdict out (CONTRACT 1).
+
+This is a pipe's path, paid for at every message: what it imports is named in tests/test_modules.py.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+
+from mailscan.cli.failed import reason, report
+from mailscan.cli.options import Request, read
+from mailscan.errors import EX_ACCEPT, EX_REJECT, EX_TEMPFAIL, MailscanError, OutOfTime, UsageError
+from mailscan.timer import Limit
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from mailscan.cli.options import Values
+    from mailscan.cli.streams import Streams
+    from mailscan.envelope import Envelope
+    from mailscan.message import Message
+    from mailscan.policy import Policy
+    from mailscan.verdict import Verdict
+
+_STATUS = {"accept": EX_ACCEPT, "reject": EX_REJECT, "tempfail": EX_TEMPFAIL}
+# Seconds kept back from --timeout to say the verdict.
+_KEPT_BACK = 1.0
+_CHUNK = 1 << 20
+
+
+def scan(args: Sequence[str], streams: Streams, environ: Mapping[str, str]) -> int:
+    """Judge one message as the options in `args` say; returns the exit status. Raises what stops the run before the
+    policy is known, `UsageError` for instance; afterwards failures are told and logged here.
+    """
+    started = time.monotonic()
+    values, wrong = read(args)
+    if wrong:
+        try:
+            from mailscan.cli.commands import explain_usage
+        except ImportError:
+            raise UsageError(wrong) from None
+        explained = explain_usage(args, wrong)
+        if explained is None:
+            return 0
+        values = explained
+    return scan_values(values, streams, environ, started)
+
+
+def scan_values(values: Values, streams: Streams, environ: Mapping[str, str], started: float) -> int:
+    """Judge one message; `values` are those of the options, `started` the `time.monotonic` of the start."""
+    request = Request(values)
+    run = _Run(request, streams, environ, started)
+    try:
+        status = _STATUS[run.judge().action]
+        return EX_ACCEPT if request.soft_exit else status
+    except BaseException as error:  # noqa: BLE001 - every failure of ours is told, logged, and 75
+        status = report(request.format, error, streams, soft_exit=request.soft_exit)
+        run.log(None, reason(error))
+        return status
+
+
+class _Run:
+    """One message on its way from standard input to standard output."""
+
+    def __init__(self, request: Request, streams: Streams, environ: Mapping[str, str], started: float) -> None:
+        self.request = request
+        self.streams = streams
+        self.environ = environ
+        self.started = started
+        self.end = started + request.timeout
+        self.kept_back = min(_KEPT_BACK, request.timeout / 2)
+        self.envelope: Envelope = request.envelope
+        self.source = ""
+        self.policy: Policy | None = None
+
+    def judge(self) -> Verdict:
+        """Read, judge, write, explain and log. Raises whatever stops it."""
+        from mailscan.mail import Mail
+        from mailscan.outside import Outside
+        from mailscan.pipeline import scan as walk
+        from mailscan.render import render
+
+        with Limit(self.left(self.kept_back)):
+            policy = self.load()
+            message = self.message(self.read(policy.limits.message_size))
+        # The walk keeps its own deadline; this limit is there in case something in it does not.
+        with Limit(self.left(self.kept_back / 2)):
+            verdict = walk(Mail(self.envelope, message), policy, Outside(self.end - self.kept_back))
+            octets = render(self.request.format, verdict, message)
+        self.write(octets)
+        if self.request.explain:
+            self.explain(verdict)
+        self.log(verdict)
+        return verdict
+
+    def left(self, kept_back: float) -> float:
+        """Seconds until the run must be over, less those kept back; a little in any case."""
+        return max(self.end - kept_back - time.monotonic(), 0.001)
+
+    def load(self) -> Policy:
+        """The policy in force."""
+        from mailscan.policy import find_policy, load_policy
+
+        path = find_policy(self.request.policy, self.environ, os.geteuid())
+        self.source = path or ""
+        self.policy = load_policy(path)
+        self.source = self.policy.source
+        return self.policy
+
+    def read(self, limit: int) -> bytes:
+        """The octets of the message, at most `limit`."""
+        path = self.request.file
+        if path is None:
+            return self.read_stdin(limit)
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except (OSError, ValueError) as error:
+            raise UsageError(f"no message: {path}: {getattr(error, 'strerror', error)}") from None
+        try:
+            if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+                raise UsageError(f"no message: {path} is a directory, and --file takes one message")
+            return _read_all(descriptor, limit, path)
+        finally:
+            os.close(descriptor)
+
+    def read_stdin(self, limit: int) -> bytes:
+        """The octets on standard input."""
+        descriptor = self.streams.stdin
+        if descriptor < 0:
+            raise UsageError("no message: standard input is closed")
+        if os.isatty(descriptor):
+            self.streams.say("a message is awaited on standard input (Ctrl-D ends it; --help tells of the options)")
+        return _read_all(descriptor, limit, "standard input")
+
+    def message(self, raw: bytes) -> Message:
+        """The message in `raw`, and our envelope completed by the one that Exim writes above it."""
+        from mailscan.cli.spooled import spooled_envelope
+        from mailscan.message import Message
+
+        spooled = None if self.request.enveloped else spooled_envelope(raw)
+        if spooled is None:
+            return Message(raw)
+        self.envelope.sender, recipients, start = spooled
+        self.envelope.recipients = tuple(recipients)
+        return Message(raw, start=start)
+
+    def write(self, octets: bytes) -> None:
+        """Put the verdict on standard output."""
+        try:
+            with Limit(self.left(0)):
+                self.streams.write(octets)
+        except OutOfTime:
+            raise OutOfTime("out of time: standard output does not take the verdict") from None
+        except OSError as error:
+            raise MailscanError(f"standard output cannot be written: {error.strerror}") from None
+
+    def explain(self, verdict: Verdict) -> None:
+        """The readable account on standard error, in colour on a terminal (no-color.org)."""
+        from mailscan.explain import explain
+
+        terminal = self.streams.stderr >= 0 and os.isatty(self.streams.stderr)
+        text = explain(
+            verdict,
+            self.source,
+            milliseconds=self.milliseconds(),
+            colour=terminal and not self.environ.get("NO_COLOR") and self.environ.get("TERM") != "dumb",
+        )
+        self.streams.complain(text.encode("utf-8", "replace"))
+
+    def log(self, verdict: Verdict | None, error: str = "") -> None:
+        """A line in the log; None is a failure of ours. What goes wrong here is said, and changes nothing."""
+        to = "syslog" if self.policy is None else self.policy.log.to
+        if to == "stderr" and self.streams.quiet:
+            to = "syslog"  # nothing may stand on standard error, and nothing be lost
+        if to == "none" or (to == "syslog" and self.streams.stdin >= 0 and os.isatty(self.streams.stdin)):
+            return
+        from mailscan import journal
+
+        form = "logfmt" if self.policy is None else self.policy.log.format
+        fields = journal.entry(
+            verdict, self.envelope, policy=self.source, milliseconds=self.milliseconds(), error=error
+        )
+        if problem := journal.write(to, journal.line(form, fields), self.streams.complain):
+            self.streams.say(problem)
+
+    def milliseconds(self) -> float:
+        """How long this run has taken."""
+        return (time.monotonic() - self.started) * 1000
+
+
+def _read_all(descriptor: int, limit: int, name: str) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
+    # A file is read in one piece, so that a large message is not held twice.
+    expected = os.fstat(descriptor).st_size + 1
+    try:
+        while chunk := os.read(descriptor, min(max(expected, _CHUNK), limit + 1 - size)):
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > limit:
+                raise MailscanError(f"the message has more than {limit} octets ([limits] message_size)")
+    except OSError as error:
+        raise UsageError(f"no message: {name} cannot be read: {error.strerror}") from None
+    except OutOfTime:
+        raise OutOfTime(f"out of time: {name} has not come to its end") from None
+    if not chunks:
+        raise UsageError(f"no message: {name} is empty")
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
