@@ -51,6 +51,7 @@ _MSI = Kind("msi", "a Windows installer package (MSI)", EXECUTABLES)
 _OLE = Kind("ole", "an OLE document")
 _TAR = Kind("tar", "a tar archive", ARCHIVES)
 _MP4 = Kind("mp4", "MP4 or QuickTime media")
+_BMP = Kind("bmp", "a Windows bitmap")
 _PKCS7 = Kind("pkcs7", "a CMS (S/MIME) object")
 
 
@@ -99,6 +100,10 @@ def _ole(data: bytes) -> Kind | None:
 _MSI_CLASS = bytes.fromhex("100c0000000000c000000000000046")
 
 
+def _bmp(data: bytes) -> Kind | None:
+    return _BMP if data[6:10] == b"\0\0\0\0" else None
+
+
 def _der(data: bytes) -> Kind | None:
     return _PKCS7 if b"\x2a\x86\x48\x86\xf7\x0d\x01\x07" in data[:20] else None
 
@@ -138,6 +143,7 @@ _FIRST_OCTETS: tuple[tuple[bytes, Kind | Callable[[bytes], Kind | None]], ...] =
     (b"\x89PNG\r\n\x1a\n", Kind("png", "a PNG image")),
     (b"\xff\xd8\xff", Kind("jpeg", "a JPEG image")),
     (b"GIF8", Kind("gif", "a GIF image")),
+    (b"BM", _bmp),
     (b"II*\0", Kind("tiff", "a TIFF image")),
     (b"MM\0*", Kind("tiff", "a TIFF image")),
     (b"\x00\x00\x01\x00", Kind("ico", "an icon")),
@@ -215,6 +221,11 @@ def by_first_octets(data: bytes) -> Kind | None:
     if data[4:8] == b"ftyp":
         return _MP4
     return None
+
+
+def may_begin(first: bytes) -> bool:
+    """Whether any row of the table begins with these two octets."""
+    return first in _BY_TWO
 
 
 def needs_all(head: bytes) -> bool:
@@ -351,9 +362,20 @@ def endings(name: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def executable_ending(name: str) -> str:
-    """The extension for which a file of this name would be run, "" for none. `.com` is for the caller to weigh."""
-    for ending in endings(name):
-        if ending in EXECUTABLE_NAMES or (len(ending) == 38 and ending[0] == "{" and ending[-1] == "}"):
-            return ending
-    return ""
+def runs(ending: str) -> str:
+    """What a file with this extension is run as, in words; "" if a double click does not run it."""
+    if len(ending) == 38 and ending[0] == "{" and ending[-1] == "}":
+        return "whatever its class id names"
+    return EXECUTABLE_NAMES.get(ending, "")
+
+
+def com_may_run(data: bytes) -> bool:
+    """Whether octets in a file whose name ends in `.com` may be a program.
+
+    Such names are also hosts and addresses ("www.example.com", a saved page), and COM programs have no signature. None
+    is what begins as another format, and none is prose: a blank or a line break within 64 octets, which programs made
+    of printable characters (the EICAR test file) have not. Anything else may be one.
+    """
+    if by_first_octets(data) is not None:
+        return False
+    return bool(data) and not (is_text(data) and any(octet in data[:64].rstrip() for octet in b" \n\t"))

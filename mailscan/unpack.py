@@ -174,7 +174,7 @@ def _entries(data: bytes) -> Iterator[_Entry | None]:
 
 
 def _directory(data: bytes, end: int) -> tuple[int, int, int, int] | None:
-    """(start, stop, octets before the archive, number of entries) of the directory that the end record at `end` closes."""
+    """(start, stop, octets before the archive, entries) of the directory that the end record at `end` closes."""
     try:
         _, _, _, _, count, size, offset, _ = _END.unpack_from(data, end)
     except StructError:
