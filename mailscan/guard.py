@@ -11,6 +11,7 @@ import os
 import resource
 import select
 import signal
+import sys
 import time
 
 from mailscan.errors import FilterError
@@ -66,8 +67,9 @@ def _child(work: Callable[[], object], answer_in: int, answer_out: int, seconds:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         nothing = os.open(os.devnull, os.O_RDONLY)
         os.dup2(nothing, 0)
-        os.dup2(2, 1)  # what it prints must not become part of a verdict
         os.close(nothing)
+        os.dup2(2, 1)  # what it prints must not become part of a verdict
+        sys.stdout = sys.stderr
         _limit(resource.RLIMIT_CORE, 0)
         _limit(resource.RLIMIT_CPU, int(seconds) + 2)
         _limit(resource.RLIMIT_AS, _address_space() + memory)

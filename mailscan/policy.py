@@ -134,7 +134,7 @@ def load_policy(path: str | None) -> Policy:
     if path is None:
         from mailscan import starter
 
-        return _build(STARTER, b"starter", starter.TABLES, os.path.dirname(__file__))
+        return build_policy(STARTER, b"starter", starter.TABLES, os.path.dirname(__file__))
     octets = read_trusted(path)
     import tomllib
 
@@ -146,7 +146,7 @@ def load_policy(path: str | None) -> Policy:
         raise PolicyError([f"{path}: not valid TOML: {error}"]) from None
     except RecursionError:
         raise PolicyError([f"{path}: not valid TOML: nested too deeply"]) from None
-    return _build(path, octets, tables, os.path.dirname(os.path.abspath(path)))
+    return build_policy(path, octets, tables, os.path.dirname(os.path.abspath(path)))
 
 
 def starter_text() -> str:
@@ -175,7 +175,8 @@ def read_trusted(path: str) -> bytes:
         raise PolicyError([f"{path!r}: {error}"]) from None
 
 
-def _build(source: str, octets: bytes, tables: Mapping[str, object], folder: str) -> Policy:
+def build_policy(source: str, octets: bytes, tables: Mapping[str, object], folder: str) -> Policy:
+    """The policy that these tables say; `folder` is where its relative paths start. Raises `PolicyError`."""
     builder = _Builder(source, octets, folder)
     policy = builder.build(tables)
     if builder.problems:
@@ -211,7 +212,9 @@ class _Builder:
         self.name_apart(rules)
         if any(rule.score is not None for rule in rules) and score.tag is None and score.reject is None:
             self.wrong("[score]", "a rule has a score, but neither `tag` nor `reject` says what the sum means")
-        log.to = log.to if log.to in ("syslog", "stderr", "none") else os.path.join(self.folder, log.to)
+        log.to = (
+            log.to if log.to in ("syslog", "stderr", "none") else os.path.normpath(os.path.join(self.folder, log.to))
+        )
         return Policy(self.source, self.octets, tuple(rules), site, score, limits, log)
 
     def table(self, kind: type[T], raw: object, place: str, also: tuple[str, ...] = ()) -> T | None:
@@ -266,8 +269,9 @@ class _Builder:
         taken: set[str] = set()
         for rule in rules:
             if rule.name in taken:
-                self.wrong("[[filter]]", f"two rules have the name '{rule.name}'")
-            taken.add(rule.name)
+                self.wrong("", f"two rules have the name '{rule.name}'")
+            if rule.name:
+                taken.add(rule.name)
         for rule in rules:
             if not rule.name:
                 name = rule.use.rpartition("/")[2].removesuffix(".py")

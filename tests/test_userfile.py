@@ -1,0 +1,166 @@
+"""A postmaster's own Python: what it finds arrives, and nothing it does hurts the walk (or the next mail)."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from mailscan.envelope import Envelope
+from mailscan.errors import FilterError, MailscanError
+from mailscan.guard import in_child
+from mailscan.mail import Mail
+from mailscan.message import Message
+from mailscan.outside import Outside
+from mailscan.pipeline import scan
+from mailscan.policy import Policy, load_policy
+from mailscan.verdict import Verdict
+
+
+def own(folder: Path, source: str, more: str = "") -> Policy:
+    (folder / "own.py").write_text(source)
+    (folder / "policy.toml").write_text(
+        f'[limits]\nchild_memory = "300 MB"\n[[filter]]\nuse = "./own.py"\ntimeout = 2\n{more}\n'
+        '[[filter]]\nuse = "spamtrap"\naddresses = ["trap@x.example"]\naction = "reject"\n'
+    )
+    return load_policy(str(folder / "policy.toml"))
+
+
+def judge(policy: Policy, raw: bytes = b"Subject: hello\n\nbody\n", recipient: str = "trap@x.example") -> Verdict:
+    mail = Mail(Envelope(sender="a@b.example", recipients=(recipient,)), Message(raw))
+    return scan(mail, policy, Outside(time.monotonic() + 30))
+
+
+def test_a_file_that_finds_nothing_is_no_objection(tmp_path: Path) -> None:
+    for source in (
+        "def check(mail, outside):\n    return None\n",
+        "def check(mail, outside):\n    return []\n",
+        "def check(mail, outside):\n    return iter(())\n",
+    ):
+        verdict = judge(own(tmp_path, source), recipient="joe@x.example")
+        assert (verdict.action, verdict.account[0].outcome) == ("accept", "clear")
+
+
+def test_everything_a_finding_can_say_arrives(tmp_path: Path) -> None:
+    source = """
+from mailscan import Edits, Evidence, Finding
+
+def check(mail, outside):
+    subject = mail.message.subject
+    yield Finding("own.tag", "détail \\ud800", headers=[("X-Own", subject)], action="tag", note=False,
+                  evidence=[Evidence("1", 0, 14, "a.zip")], edits=Edits(body=b"\\xff" * 3, rcpt_add=["x@y.example"]))
+    yield Finding("own.note", note=True, score=2)
+    yield Finding("own.no", action="reject", reply="No, " + mail.envelope.sender)
+"""
+    verdict = judge(own(tmp_path, source))
+    assert (verdict.action, verdict.reply, verdict.rule) == ("reject", ("No, a@b.example",), "own")
+    tag, note, no = verdict.account[0].findings
+    assert (tag.code, tag.detail, tag.headers) == ("own.tag", "détail \ud800", (("X-Own", "hello"),))
+    assert (tag.evidence[0].part, tag.evidence[0].end, tag.evidence[0].member) == ("1", 14, "a.zip")
+    assert tag.edits is not None
+    assert (tag.edits.body, tag.edits.rcpt_add) == (b"\xff\xff\xff", ("x@y.example",))
+    assert (note.note, note.score, no.action) == (True, 2.0, "reject")
+
+
+def test_a_sibling_can_be_imported_and_the_current_directory_cannot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sibling.py").write_text("ANSWER = 'from the sibling'\n")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "stranger.py").write_text("")
+    monkeypatch.chdir(elsewhere)
+    monkeypatch.syspath_prepend(str(elsewhere))
+    monkeypatch.syspath_prepend("")
+    found = "from mailscan import Finding\nimport {}\ndef check(mail, outside):\n    return Finding('x', {})\n"
+    verdict = judge(own(tmp_path, found.format("sibling", "sibling.ANSWER")))
+    assert verdict.account[0].findings[0].detail == "from the sibling"
+    assert "No module named 'stranger'" in judge(own(tmp_path, found.format("stranger", "''"))).account[0].why
+
+
+HURTS = [
+    ("import os\ndef check(mail, outside):\n    os._exit(1)\n", "ended with status 1 and gave no answer"),
+    ("import os\ndef check(mail, outside):\n    os._exit(0)\n", "ended with status 0 and gave no answer"),
+    ("import sys\ndef check(mail, outside):\n    sys.exit()\n", "own.py:3: called sys.exit(None)"),
+    ("def check(mail, outside):\n    while True: pass\n", "did not answer within"),
+    ("import time\ndef check(mail, outside):\n    time.sleep(60)\n", "did not answer within"),
+    ("def check(mail, outside):\n    x = bytearray(2_000_000_000)\n", "more memory than [limits] child_memory"),
+    ("def check(mail, outside):\n    x = []\n    while True: x.append('y' * 1_000_000)\n", "more memory than"),
+    ("import os\ndef check(mail, outside):\n    os.closerange(0, 100)\n", " answer"),
+    ("import os\ndef check(mail, outside):\n    os.kill(os.getpid(), 15)\n", "killed by signal 15"),
+    ("import os\ndef check(mail, outside):\n    os.fork()\n    while True: pass\n", "did not answer within"),
+    ("def check(mail, outside):\n    1/0\n", "own.py:2: ZeroDivisionError: division by zero"),
+    ("1/0\n", "own.py:1: ZeroDivisionError"),
+    ("def check(mail, outside)\n    pass\n", "own.py:1: SyntaxError: expected ':'"),
+    ("def check(mail):\n    pass\n", "TypeError: check() takes 1 positional argument but 2 were given"),
+    ("check = 3\n", "has no function `check(mail, outside)`"),
+    ("def check(mail, outside):\n    return 'reject'\n", "gave 'str' where a Finding is wanted"),
+    ("def check(mail, outside):\n    return 7\n", "TypeError: 'int' object is not iterable"),
+    (
+        "from mailscan import Finding\ndef check(m, o):\n    return Finding('x', action='refuse')\n",
+        "'refuse' is none of",
+    ),
+    ("def check(mail, outside):\n    raise KeyboardInterrupt\n", "gave no answer"),
+]
+
+
+@pytest.mark.parametrize(("source", "said"), HURTS, ids=[str(number) for number in range(len(HURTS))])
+def test_a_hurt_is_the_on_error_of_the_rule(tmp_path: Path, source: str, said: str) -> None:
+    began = time.monotonic()
+    ignored = judge(own(tmp_path, source, 'on_error = "ignore"'))
+    assert time.monotonic() - began < 6
+    assert ignored.account[0].outcome == "error"
+    assert said in ignored.account[0].why
+    assert "\n" not in ignored.account[0].why
+    assert (ignored.action, ignored.rule) == ("reject", "spamtrap"), "the next rule was asked, and saw the mail"
+    assert len(os.listdir("/proc/self/fd")) < 60
+
+
+def test_nothing_on_standard_output_and_nothing_left_changed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    source = """
+import os, sys
+def check(mail, outside):
+    print("hello"); os.system("echo from a child")
+    os.environ["HURT"] = "1"; os.chdir("/"); sys.path.clear(); mail.envelope.recipients = ()
+"""
+    here = os.getcwd()
+    assert judge(own(tmp_path, source)).rule == "spamtrap"
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err == "from a child\nhello\n" or err == "hello\nfrom a child\n"
+    assert "HURT" not in os.environ
+    assert os.getcwd() == here
+
+
+def test_what_it_leaves_behind_is_killed(tmp_path: Path) -> None:
+    mark = tmp_path / "alive"
+    source = f"""
+import os, time
+def check(mail, outside):
+    if os.fork() == 0:
+        time.sleep(1)
+        open({str(mark)!r}, "w").close()
+"""
+    began = time.monotonic()
+    assert judge(own(tmp_path, source)).account[0].outcome == "clear"
+    assert time.monotonic() - began < 1, "the answer is not held up by a grandchild"
+    time.sleep(1.3)
+    assert not mark.exists()
+
+
+def test_ready_loads_the_file_and_names_the_line(tmp_path: Path) -> None:
+    own(tmp_path, "def check(mail, outside):\n    pass\n").rules[0].filter.ready()
+    with pytest.raises(MailscanError, match=r"own\.py:2: ModuleNotFoundError: No module named 'not_there'"):
+        own(tmp_path, "\nimport not_there\n").rules[0].filter.ready()
+
+
+def test_a_child_answers_with_plain_data_only() -> None:
+    assert in_child(lambda: {"a": [1, b"\xff", None, 2.5, "\ud800"]}, seconds=5, memory=10**9) == {
+        "a": [1, b"\xff", None, 2.5, "\ud800"]
+    }
+    big = b"x" * 50_000_000
+    assert in_child(lambda: big, seconds=20, memory=10**9) == big
+    with pytest.raises(FilterError, match="ended with status 1"):
+        in_child(lambda: object(), seconds=5, memory=10**9)
