@@ -86,7 +86,7 @@ def _base64(octets: bytes) -> str:
 
 def _number(value: float) -> float | None:
     """To a thousandth; None for what JSON has no number for (RFC 8259 6)."""
-    return round(value, 3) if abs(value) < float("inf") else None
+    return round(float(value), 3) if abs(value) < float("inf") else None
 
 
 def _sound(value: Any) -> Any:
