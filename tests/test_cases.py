@@ -28,7 +28,7 @@ KEYS = {"why", "spec", "line_ends", "envelope", "filter", "site", "score", "limi
 
 def judge(raw: bytes, case: dict[str, Any], folder: Path) -> dict[str, Any]:
     """What `mailscan --format json` says of the message, timings left out."""
-    tables = {key: case[key] for key in ("filter", "site", "score", "limits") if key in case}
+    tables: dict[str, object] = {key: case[key] for key in ("filter", "site", "score", "limits") if key in case}
     policy = build_policy("case.toml", b"", tables, str(folder)) if tables else load_policy(None)
     envelope = Envelope(**case.get("envelope", {}))
     verdict = scan(Mail(envelope, Message(raw)), policy, Outside(time.monotonic() + 50))

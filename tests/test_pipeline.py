@@ -134,7 +134,7 @@ def test_replies_have_defaults() -> None:
 def test_scores_add_up_and_the_sum_is_shown() -> None:
     three = rule(Says(FOUND), score=3, name="three")
     two = rule(Says(Finding("x", score=1.5), Finding("y", score=0.5)), name="two")
-    limits = {"tag": 5.0, "reject": 12.0}
+    limits: dict[str, Any] = {"tag": 5.0, "reject": 12.0}
     below = judge(three, rule(Says(FOUND), score=1.9, name="less"), **limits)
     assert (below.action, below.score, below.edits.add) == ("accept", 4.9, ())
     tagged = judge(three, two, **limits)
