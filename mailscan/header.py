@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 # One field: the name, blanks that RFC 5322 4.5 once allowed before the colon, the body with its folded lines.
-_FIELD = re.compile(rb"[!-9;-~]+[ \t]*:[^\n]*(?:\n[ \t][^\n]*)*\n?")
 _FIELDS = re.compile(rb"^[!-9;-~]+[ \t]*:[^\n]*(?:\n[ \t][^\n]*)*\n?", re.MULTILINE)
 # A header longer than this is looked through line by line: the search for its end must not run through what follows.
 _WINDOW = 1 << 14
@@ -83,45 +82,38 @@ class Headers:
                 end = at + len(piece)
                 fields.append(Field(name, at, end, source, hint))
                 at = end
-            self._pieces = None
         return self._fields
 
     def _charset_hint(self) -> str | None:
         """The charset of the entity, for raw 8-bit octets in its header."""
-        value = self.content(b"content-type")
+        value = self.content.get(b"content-type")
         if value is None or b"harset" not in value or self.source[self.start : self.end].isascii():
             return None
         from mailscan.parameters import collapse, read_parameters
 
         return collapse(read_parameters(value)).get("charset")
 
-    def content(self, name: bytes) -> bytes | None:
-        """The value (as `Field.value`) of the first field of that name, which must begin with `content-`.
+    @property
+    def content(self) -> dict[bytes, bytes]:
+        """The values (as `Field.value`) of the fields that MIME reads, the first of each lower-case name.
 
-        MIME asks for few fields of many: this does without the objects.
+        Few fields of a message are `Content-` ones: this does without the objects.
         """
         if self._content is None:
             self._content = content = {}
-            pieces = self._pieces
-            if pieces is None:
-                pieces = [field.raw for field in self._fields] if self._fields is not None else self._content_pieces()
-            for piece in pieces:
+            for piece in self._pieces or self._content_pieces():
                 if piece[0] in b"cC":
                     key, _, value = piece.partition(b":")
                     key = key.rstrip().lower()
                     if key not in content:
-                        content[key] = value
-        found = self._content.get(name)
-        return None if found is None else unfold(found).strip()
+                        value = value.strip()
+                        content[key] = unfold(value) if b"\n" in value else value
+        return self._content
 
-    def _content_pieces(self) -> list[bytes]:
-        found: list[bytes] = []
-        at = self.start
-        while at < self.end and (field := _FIELD.match(self.source, at, self.end)) is not None:
-            if self.source[at : at + 8].lower() == b"content-":
-                found.append(field[0])
-            at = field.end()
-        return found
+    def _content_pieces(self) -> Iterator[bytes]:
+        for field in _FIELDS.finditer(self.source, self.start, self.end):
+            if self.source[field.start()] in b"cC":
+                yield field[0]
 
     def _by_name(self) -> dict[str, list[Field]]:
         if self._named is None:
@@ -169,7 +161,7 @@ def read_header(source: bytes, start: int, limit: int) -> tuple[Headers, int]:
         if sum(map(len, pieces)) == end - start:
             return Headers(source, start, end, pieces), end + (1 if source[end] == 0x0A else 2)
     at = start
-    while at < limit and (field := _FIELD.match(source, at, limit)) is not None:
+    while at < limit and (field := _FIELDS.match(source, at, limit)) is not None:
         at = field.end()
     body = at
     if source.startswith(b"\n", at, limit):

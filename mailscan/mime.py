@@ -8,7 +8,7 @@ which is then a leaf, or lacks its last children, and says so by `unread`.
 from __future__ import annotations
 
 from mailscan.header import Headers, read_header
-from mailscan.parameters import collapse, every_value, media_type, read_parameters
+from mailscan.parameters import collapse, every_name, media_type, read_parameters
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Part:
 
     __slots__ = (
         "path", "source", "start", "end", "body_start", "body_end", "headers", "children", "unread", "is_multipart",
-        "_carrier", "_default", "_type", "_params", "_filenames", "_data", "_text",
+        "_carrier", "_content", "_default", "_type", "_params", "_filenames", "_data", "_text",
     )  # fmt: skip
 
     def __init__(
@@ -40,6 +40,7 @@ class Part:
     ) -> None:
         self.path = path
         self.source = headers.source
+        self._content = headers.content
         self.headers = headers
         self.start = headers.start
         self.body_start = body_start
@@ -60,7 +61,7 @@ class Part:
     def type(self) -> str:
         """The media type in lower case; where none is declared, or none that is one, the default (RFC 2045 5.2)."""
         if self._type is None:
-            value = self.headers.content(b"content-type")
+            value = self._content.get(b"content-type")
             self._type = self._default if value is None else media_type(value) or "text/plain"
         return self._type
 
@@ -68,7 +69,7 @@ class Part:
     def params(self) -> dict[str, str]:
         """The parameters of Content-Type, names in lower case, RFC 2231 joined and decoded; of equals the first."""
         if self._params is None:
-            value = self.headers.content(b"content-type")
+            value = self._content.get(b"content-type")
             self._params = {} if value is None else collapse(read_parameters(value))
         return self._params
 
@@ -81,30 +82,28 @@ class Part:
     @property
     def disposition(self) -> str:
         """`inline`, `attachment` (for any other too, RFC 2183 2.8), or "" where none is declared."""
-        value = self.headers.content(b"content-disposition")
+        value = self._content.get(b"content-disposition")
         word = value.partition(b";")[0].strip().lower() if value else b""
         return ("inline" if word == b"inline" else "attachment") if word else ""
 
     @property
     def encoding(self) -> str:
         """The Content-Transfer-Encoding in lower case; "7bit" where none is declared (RFC 2045 6.1)."""
-        value = self.headers.content(b"content-transfer-encoding")
+        value = self._content.get(b"content-transfer-encoding")
         words = value.replace(b";", b" ").replace(b"(", b" ").split(None, 1) if value else None
         return words[0].decode("latin-1").lower() if words else "7bit"
 
     @property
     def filenames(self) -> tuple[str, ...]:
-        """Every file name that it can be read to have, each once: `filename` first, then `name`."""
+        """Every file name that it can be read to have, each once: those of Content-Disposition first."""
         if self._filenames is None:
-            names: dict[str, None] = {}
-            for field, wanted in ((b"content-disposition", "filename"), (b"content-type", "name")):
-                value = self.headers.content(field)
+            self._filenames = ()
+            for field in (b"content-disposition", b"content-type"):
+                value = self._content.get(field)
                 if value is not None and b"name" in value.lower():
-                    parameters = read_parameters(value)
-                    names.update(dict.fromkeys(every_value(parameters, wanted)))
-                    names.update(dict.fromkeys(every_value(parameters, "name" if wanted == "filename" else "filename")))
-            names.pop("", None)
-            self._filenames = tuple(names)
+                    self._filenames += tuple(every_name(read_parameters(value)))
+            if len(self._filenames) > 1:
+                self._filenames = tuple(dict.fromkeys(self._filenames))
         return self._filenames
 
     @property
@@ -208,7 +207,7 @@ class _Reader:
         """The entity whose header has been read."""
         self.budget.parts -= 1
         part = Part(path, headers, body_start, default, self.carrier)
-        value = headers.content(b"content-type")
+        value = part._content.get(b"content-type")
         kind = value[:9].lower() if value else default[:9].encode()
         if kind == b"multipart":
             self._multipart(part, level)

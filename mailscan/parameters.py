@@ -54,25 +54,28 @@ def collapse(parameters: Iterable[tuple[str, bytes]]) -> dict[str, str]:
     return plain
 
 
-def every_value(parameters: Iterable[tuple[str, bytes]], wanted: str) -> list[str]:
-    """All that a mail client may take for the parameter: plain, with its RFC 2047 words decoded, and RFC 2231."""
-    values: list[str] = []
+def every_name(parameters: Iterable[tuple[str, bytes]]) -> list[str]:
+    """All that a mail client may take for the file name: `filename` and `name`, plain and as RFC 2231 has it.
+
+    Of encoded-words (RFC 2047 5 forbids them here, mail clients decode them) both the decoded text and the plain one.
+    """
+    names: list[str] = []
     extended: dict[str, list[tuple[int, bool, bytes]]] = {}
     for name, octets in parameters:
-        if name == wanted:
+        if name in ("filename", "name"):
             if b"=?" in octets:
-                values.append(decode_header(octets))
-            values.append(decode_octets(octets))
+                names.append(decode_header(octets))
+            names.append(decode_octets(octets))
             if b"\\" in octets:
-                values.append(decode_octets(re.sub(rb"\\(.)", rb"\1", octets, flags=re.DOTALL)))
-        elif name.startswith(wanted + "*"):
+                names.append(decode_octets(re.sub(rb"\\(.)", rb"\1", octets, flags=re.DOTALL)))
+        elif name.startswith(("filename*", "name*")):
             _section(extended, name, octets)
     for sections in extended.values():
         text = _joined(sections)
         if "=?" in text:
-            values.append(decode_header(text.encode("utf-8")))
-        values.append(text)
-    return values
+            names.append(decode_header(text.encode("utf-8")))
+        names.append(text)
+    return [name for name in names if name]
 
 
 def _section(extended: dict[str, list[tuple[int, bool, bytes]]], name: str, octets: bytes) -> None:

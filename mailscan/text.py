@@ -44,7 +44,6 @@ _READ_AS = {
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:+-]*")
 # What an encoded-word begins with (RFC 2047 2, the language of RFC 2231 5). The text follows, up to the next "?=".
 _WORD = re.compile(rb"=\?([!->@-~]{1,100})\?([bBqQ])\?")
-_FOLD = re.compile(rb"\r?\n(?=[ \t])")
 
 
 class Run:
@@ -135,7 +134,12 @@ def _whole(text: str) -> str:
 
 def unfold(value: bytes) -> bytes:
     """A field body without its folds (RFC 5322 2.2.3): a line end before a blank goes, the blank stays."""
-    return _FOLD.sub(b"", value) if b"\n" in value else value
+    if b"\n" not in value:
+        return value
+    if b"\r" in value:
+        value = value.replace(b"\r\n", b"\n")
+    # Within a field every line end is followed by a blank.
+    return value.replace(b"\n", b"")
 
 
 def decode_header(value: bytes, charset: str | None = None) -> str:
