@@ -17,7 +17,8 @@ ROOT = Path(__file__).resolve().parent.parent
 MESSAGE = (
     b"Received: from a.example (a.example [192.0.2.1]) by b.example; Mon, 1 Jan 2024 00:00:00 +0000\n"
     b"From: Joe <joe@example.org>\nTo: Jane <jane@example.com>\nSubject: A letter of two kilobytes\n"
-    b"Message-ID: <1@example.org>\nDate: Mon, 1 Jan 2024 00:00:00 +0000\n\n" + b"Nothing that anybody would refuse.\n" * 50
+    b"Message-ID: <1@example.org>\nDate: Mon, 1 Jan 2024 00:00:00 +0000\n\n"
+    + b"Nothing that anybody would refuse.\n" * 50
 )
 PASS = [sys.executable, "-I", "-c", "pass"]
 START = [sys.executable, "-c", "from mailscan.cli import main; main()"]
