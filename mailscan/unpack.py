@@ -95,9 +95,13 @@ class Member:
 
 
 def holds_zip(data: bytes) -> bool:
-    """Whether the octets are a ZIP archive, possibly with other data before it."""
+    """Whether the octets are a ZIP archive, or end in one."""
+    if data[:4] in (b"PK\3\4", b"PK\5\6"):
+        return True
     # The end record is followed by a comment of at most 64 kB (4.3.16).
-    return data[:4] in (b"PK\3\4", b"PK\5\6") or data.rfind(b"PK\5\6", max(0, len(data) - 65_557)) >= 0
+    end = data.rfind(b"PK\5\6", max(0, len(data) - 65_557))
+    found = _directory(data, end) if end >= 0 else None
+    return found is not None and found[3] > 0
 
 
 def members(data: bytes, budget: Budget, path: str = "", depth: int = 1) -> Iterator[Member]:

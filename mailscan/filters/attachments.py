@@ -117,7 +117,7 @@ class _Look:
         brief = part.type in _MESSAGES or (not names and part.type.startswith("text/"))
         kind = filetype.by_first_octets(data) if brief else self.kind(data)
         self.judge(part, "", names, data, kind)
-        if not self.filter.archives:
+        if not self.filter.archives or (kind is not None and kind.group == filetype.EXECUTABLES):
             return
         if not brief or kind is filetype.ZIP:
             # An archive may stand behind something else: the end record tells.
