@@ -39,6 +39,8 @@ def normal_domain(domain: str) -> str:
     from unicodedata import normalize
 
     mapped = normalize("NFKC", normalize("NFKC", domain).lower()).replace("\u3002", ".").rstrip(".")
+    if len(mapped) > 1000:  # no domain (RFC 1035 2.3.4), and no work for it
+        return mapped
     return ".".join(map(_a_label, mapped.split(".")))
 
 

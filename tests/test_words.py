@@ -1,0 +1,106 @@
+"""Words and patterns of a policy: what is no whole word, what is one in any disguise, what is refused."""
+
+from __future__ import annotations
+
+import re
+import time
+import warnings
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailscan.words import Words, beginning, folded, patterns, words
+
+
+@pytest.mark.parametrize(
+    ("word", "text"),
+    [
+        ("adv", "advice"), ("adv", "radv"), ("adv", "adv2"), ("cafe", "cafe\u0301"), ("free money", "freemoney"),
+        ("free money", "free, money"), ("sex", "Sussex Essex sextet"), ("100", "1000"), ("ие", "иена"), ("x", ""),
+    ],
+)  # fmt: skip
+def test_a_part_of_a_word_is_not_the_word(word: str, text: str) -> None:
+    assert Words((word,)).find(text) is None
+
+
+@pytest.mark.parametrize(
+    ("word", "text"),
+    [
+        ("adv", "ADV"), ("adv", "(adv)"), ("adv", "adv:x"), ("adv", "_adv_"), ("ADV", "ａｄｖ！"),
+        ("adv", "a\u200bd\u00adv"), ("adv", "a\x00dv"), ("free money", "Free \r\n\t money!"), ("straße", "STRASSE"),
+        ("café", "CAFE\u0301"), ("ﬁne", "FINE"), ("$$$", "a$$$b"), ("发票", "代开发票了"), ("광고", "광고입니다"), ("ABC", "中ABC文"),
+        ("иена", "ИЕНА."), ("adv", "advice adv"), ("adv", "x" * 70_000 + " adv " + "x" * 70_000),
+    ],
+)  # fmt: skip
+def test_a_word_in_any_disguise(word: str, text: str) -> None:
+    assert Words(("nothing", word)).find(text) == word
+
+
+@pytest.mark.parametrize("around", [0, 1 << 16, (1 << 16) + 2000, 2 << 16])
+def test_where_a_long_text_is_cut_makes_no_difference(around: int) -> None:
+    adv = Words(("adv",))
+    for at in range(max(0, around - 8), around + 8):
+        assert adv.find("x" * at + " adv " + "y" * 5000) == "adv", at
+        assert adv.find("x" * at + " adv") == "adv", at
+        assert adv.find("x" * (at + 1) + "adv " + "y" * 5000) is None, at
+        assert adv.find("x" * at + " advy" + "y" * 5000) is None, at
+
+
+@pytest.mark.parametrize("text", ["\u200b\u00ad", "x" * 501, "\ufdfa" * 100])
+def test_a_word_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="no word or phrase"):
+        words([text], "")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("a(b", "unterminated subpattern at character 2"),
+        ("x(?i)y", "at character 2"),
+        ("[[:alpha:]]", "Possible nested set"),
+        ("a{99999999999}", "too large"),
+        ("(" * 20_000, "nested too deeply"),
+    ],
+)
+def test_a_pattern_that_is_none_is_named_with_its_place(text: str, says: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ValueError, match=re.escape(says)) as caught:
+            patterns(["fine", text], "")
+    assert len(str(caught.value)) < 200
+
+
+def test_case_counts_only_where_a_pattern_says_so() -> None:
+    assert patterns(["spa+m"], "").find("some SPAAM") == "spa+m"
+    assert patterns(["(?-i:spa+m)"], "").find("some SPAAM") is None
+
+
+def test_the_beginning_is_what_a_reader_sees_first() -> None:
+    assert beginning("Re: ADV:") == "re: adv:"
+    assert beginning(" \u200b\ufeff\u2800\u3164\xa0\x00" * 10_000 + "ＡＤＶ： x") == "adv: x"
+    assert beginning(" ") == ""
+
+
+@given(st.text())
+def test_folding_is_settled_and_case_makes_no_difference(text: str) -> None:
+    once = folded(text)
+    assert folded(once) == once
+    assert folded(f" {text}\u200b") == once
+    if text.isascii():
+        assert folded(text.upper()) == once
+
+
+@given(st.text(max_size=20), st.text(max_size=5))
+def test_a_word_between_blanks_is_found_in_any_text(text: str, word: str) -> None:
+    if folded(word):
+        assert Words((word,)).find(f"{text} {word} {text}") == word
+
+
+@pytest.mark.parametrize(
+    "text", ["adv" * 1_000_000, "a " * 2_000_000, "\ufdfa" * 300_000, "\u200b" * 3_000_000, "\u0301" * 1_000_000]
+)
+def test_hostile_text_takes_no_time(text: str) -> None:
+    began = time.process_time()
+    assert Words(("adv", "free money")).find(text) is None
+    assert time.process_time() - began < 8
