@@ -107,7 +107,8 @@ def _encoded_words(text: str, room: int) -> list[str]:
 
     characters = [char.encode("utf-8", "replace") for char in text]
     quoted = sum(1 if octet in _SAFE or octet == 32 else 3 for char in characters for octet in char)
-    base64 = quoted > 4 * sum(map(len, characters)) / 3
+    # "B" is shorter from 4/3 on; up to twice as long "Q" is taken, for people who read fields as they stand.
+    base64 = quoted > 2 * sum(map(len, characters))
     words: list[str] = []
     piece: list[bytes] = []
     used = 0
