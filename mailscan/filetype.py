@@ -373,9 +373,9 @@ def com_may_run(data: bytes) -> bool:
     """Whether octets in a file whose name ends in `.com` may be a program.
 
     Such names are also hosts and addresses ("www.example.com", a saved page), and COM programs have no signature. None
-    is what begins as another format, and none is prose: a blank or a line break within 64 octets, which programs made
-    of printable characters (the EICAR test file) have not. Anything else may be one.
+    is what begins as another format, none is markup, and none is prose: a blank or a line break within 64 octets,
+    which programs made of printable characters (the EICAR test file) have not. Anything else may be one.
     """
-    if by_first_octets(data) is not None:
+    if not data or by_first_octets(data) is not None:
         return False
-    return bool(data) and not (is_text(data) and any(octet in data[:64].rstrip() for octet in b" \n\t"))
+    return not (is_text(data) and (data[:1] == b"<" or any(octet in data[:64].rstrip() for octet in b" \n\t")))
