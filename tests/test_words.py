@@ -29,8 +29,8 @@ def test_a_part_of_a_word_is_not_the_word(word: str, text: str) -> None:
     [
         ("adv", "ADV"), ("adv", "(adv)"), ("adv", "adv:x"), ("adv", "_adv_"), ("ADV", "ａｄｖ！"),
         ("adv", "a\u200bd\u00adv"), ("adv", "a\x00dv"), ("free money", "Free \r\n\t money!"), ("straße", "STRASSE"),
-        ("café", "CAFE\u0301"), ("ﬁne", "FINE"), ("$$$", "a$$$b"), ("发票", "代开发票了"), ("광고", "광고입니다"), ("ABC", "中ABC文"),
-        ("иена", "ИЕНА."), ("adv", "advice adv"), ("adv", "x" * 70_000 + " adv " + "x" * 70_000),
+        ("café", "CAFE\u0301"), ("ﬁne", "FINE"), ("$$$", "a$$$b"), ("发票", "代开发票了"), ("광고", "광고입니다"),
+        ("ABC", "中ABC文"), ("иена", "ИЕНА."), ("adv", "advice adv"), ("adv", "x" * 70_000 + " adv " + "x" * 70_000),
     ],
 )  # fmt: skip
 def test_a_word_in_any_disguise(word: str, text: str) -> None:

@@ -180,7 +180,7 @@ def _in_fields(message: Message, table: Mapping[str, Words | Patterns | bool]) -
         hits = ((one, field) for field in fields if (one := wanted.find(shown_text(message, field))))
         if not (hit := next(hits, None)):
             return []
-        found.append((f"{name} has {hit[0]!r}", _evidence(hit[1])))
+        found.append((f"{name} has '{hit[0]}'", _evidence(hit[1])))
     return found
 
 
@@ -191,5 +191,5 @@ def _evidence(field: Field) -> Evidence:
 def _in_body(message: Message, wanted: Words | Patterns) -> list[Found]:
     for part in message.parts:
         if part.type.startswith("text/") and (one := wanted.find(part.text.replace("\r\n", "\n"))):
-            return [(f"part {part.path} has {one!r}", Evidence(part.path, *part.span))]
+            return [(f"part {part.path} has '{one}'", Evidence(part.path, *part.span))]
     return []
