@@ -47,7 +47,7 @@ def spamassassin() -> list[bytes]:
 
 
 def attachment(chance: random.Random, size: int, number: int) -> bytes:
-    if number % 3:
+    if number % 4:
         kind, name = ("image/jpeg", "photo") if number % 2 else ("application/pdf", "report")
         body = base64.encodebytes(chance.randbytes(size))
         encoding = "base64"
@@ -87,7 +87,7 @@ def mixed(models: list[bytes]) -> list[bytes]:
     chosen = [model for model in models if len(model) < 40_000 and b"\n\n" in model]
     small = chance.sample(chosen, MIXED_MESSAGES // 2)
     sizes = [chance.lognormvariate(0, 1.3) for _ in range(MIXED_MESSAGES // 2)]
-    scale = 0.72 * (MIXED_OCTETS - sum(map(len, small))) / sum(sizes)
+    scale = 0.62 * (MIXED_OCTETS - sum(map(len, small))) / sum(sizes)
     large = [multipart(chance, chance.choice(chosen), int(one * scale), n) for n, one in enumerate(sizes)]
     both = small + large
     chance.shuffle(both)
@@ -167,7 +167,8 @@ def read_one_large(size: int) -> None:
     header = b'Content-Type: multipart/mixed; boundary="b"\n\n--b\nContent-Transfer-Encoding: base64\n\n'
     Message(header + line * 100).parts[1].data  # noqa: B018
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    message = Message(header + line * (size // len(line)) + b"--b--\n")
+    raw = b"".join([header, *[line] * (size // len(line)), b"--b--\n"])
+    message = Message(raw)
     kept = [part.data for part in message.parts]
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     assert len(kept) == 2

@@ -40,12 +40,12 @@ class Field:
     @property
     def value(self) -> bytes:
         """The octets after the colon, unfolded (RFC 5322 2.2.3), without blanks around them."""
-        after = self._source.find(b":", self.start, self.end) + 1
-        return unfold(self._source[after : self.end]).strip()
+        value = self._source[self._source.find(b":", self.start, self.end) + 1 : self.end].strip()
+        return unfold(value) if b"\n" in value else value
 
     @property
     def text(self) -> str:
-        """The value as text, RFC 2047 decoded. Never raises; see `mailscan.text`."""
+        """The value as text, RFC 2047 decoded. Never raises; see `mailscan.text`. Kept once computed."""
         if self._text is None:
             self._text = decode_header(self.value, self._hint)
         return self._text

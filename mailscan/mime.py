@@ -315,6 +315,8 @@ class _Reader:
 
 
 def _common(one: bytes, other: bytes) -> bytes:
+    if other.startswith(one):
+        return one
     for index, (octet, its) in enumerate(zip(one, other, strict=False)):
         if octet != its:
             return one[:index]
