@@ -61,8 +61,7 @@ def render(form: str, verdict: Verdict, message: Message | None = None) -> bytes
 def failure(form: str, reason: str) -> bytes:
     """What stdout carries when mailscan itself failed; `reason` is for the postmaster, any text."""
     if form == "kv":
-        error = " ".join(reply_lines([reason])[:1])
-        return _pairs(verdict="tempfail", code=FAILURE_CODE, message=FAILURE_REPLY, error=error)
+        return _pairs(verdict="tempfail", code=FAILURE_CODE, message=FAILURE_REPLY, error=_reason(reason))
     if form == "json":
         from mailscan.document import document, to_json
         from mailscan.verdict import Verdict
@@ -70,6 +69,14 @@ def failure(form: str, reason: str) -> bytes:
         verdict = Verdict("tempfail", code=FAILURE_CODE, reply=[FAILURE_REPLY])
         return to_json(document(verdict) | {"error": reason})
     return f"{FAILURE_CODE.partition(' ')[2]} {FAILURE_REPLY}\n".encode("ascii")
+
+
+def failed_rule(verdict: Verdict) -> str:
+    """Why the rule that decided could not do its work, for the postmaster; "" if it could."""
+    for asked in verdict.account:
+        if asked.outcome == "error" and asked.rule == verdict.rule:
+            return f"{asked.rule}: {asked.why}"
+    return ""
 
 
 def edits_of(edits: Edits) -> set[str]:
@@ -145,7 +152,9 @@ def _separator(message: Message) -> Iterable[bytes]:
 def _kv(verdict: Verdict) -> bytes:
     edits = verdict.edits
     if verdict.action != "accept":
-        return _pairs(verdict=verdict.action, code=" ".join(codes(verdict)), message="\n".join(reply_of(verdict)))
+        message = "\n".join(reply_of(verdict))
+        error = _reason(failed_rule(verdict))
+        return _pairs(verdict=verdict.action, code=" ".join(codes(verdict)), message=message, error=error)
     return _pairs(
         verdict=verdict.action,
         # Exim adds header fields at the bottom unless the line itself says otherwise.
@@ -154,6 +163,10 @@ def _kv(verdict: Verdict) -> bytes:
         rcpt_add=", ".join(edits.rcpt_add),
         rcpt_remove=", ".join(edits.rcpt_remove),
     )
+
+
+def _reason(text: str) -> str:
+    return "".join(reply_lines([text])[:1])
 
 
 def _pairs(verdict: str, **values: str) -> bytes:

@@ -81,7 +81,7 @@ class _Run:
         from mailscan.mail import Mail
         from mailscan.outside import Outside
         from mailscan.pipeline import scan as walk
-        from mailscan.render import render
+        from mailscan.render import failed_rule, render
 
         with Limit(self.left(self.kept_back)):
             policy = self.load()
@@ -93,6 +93,8 @@ class _Run:
         self.write(octets)
         if self.request.explain:
             self.explain(verdict)
+        elif problem := failed_rule(verdict):
+            self.streams.say(problem)
         self.log(verdict)
         return verdict
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 
@@ -22,6 +23,8 @@ class Streams:
     def write(self, octets: bytes) -> None:
         """Write all octets to standard output. Raises `OSError`."""
         self.begun = True
+        if self.stdout < 0:  # even if there is nothing to write, nobody could have heard it
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         _write(self.stdout, octets)
 
     def complain(self, octets: bytes) -> None:

@@ -1,0 +1,418 @@
+"""`mailscan scan` as a real process: its status, its output and one line of explanation, whatever goes wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import PROJECT
+
+START = [sys.executable, "-c", "from mailscan.cli import main; main()"]
+ENVIRON = {"PATH": os.environ.get("PATH", ""), "PYTHONPATH": str(PROJECT), "LANG": "C.UTF-8"}
+LETTER = b"From: joe@example.org\nSubject: a letter\n\nHello\n"
+FAILED = b"4.3.0 Message could not be checked\n"
+QUIET = '[log]\nto = "none"\n'
+
+
+class Done:
+    """How a process ended."""
+
+    def __init__(self, done: subprocess.CompletedProcess[bytes]) -> None:
+        self.status = done.returncode
+        self.out = done.stdout
+        self.err = done.stderr.decode()
+
+
+def mailscan(*args: str, stdin: bytes = LETTER, **environ: str) -> Done:
+    return Done(subprocess.run([*START, *args], input=stdin, capture_output=True, env=ENVIRON | environ, timeout=60))
+
+
+def shell(line: str, stdin: bytes = LETTER, **environ: str) -> Done:
+    """A shell's line, with "$@" for the command."""
+    command = ["sh", "-c", line, "sh", *START]
+    return Done(subprocess.run(command, input=stdin, capture_output=True, env=ENVIRON | environ, timeout=60))
+
+
+def policy(folder: Path, text: str) -> str:
+    path = folder / "policy.toml"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+def failed(done: Done, words: str) -> None:
+    """75, the line of a failure, and one line that says why."""
+    assert (done.status, done.out) == (75, FAILED)
+    assert done.err.count("\n") == 1, done.err
+    assert re.search(words, done.err), done.err
+
+
+# What must go through.
+
+
+def test_a_letter_is_accepted_and_nothing_is_said() -> None:
+    for args in ((), ("scan",), ("--rcpt", "jane@example.com"), ("scan", "--sender=", "--format", "text")):
+        done = mailscan(*args)
+        assert (done.status, done.out, done.err) == (0, b"", "")
+
+
+def test_any_octets_are_a_message(tmp_path: Path) -> None:
+    for octets in (b"\0", b"\n", b"\xff" * 1000, b"From x", b"\r\r\r", b"Subject: \xff=?x?q?\n\n"):
+        assert mailscan(stdin=octets).status == 0
+        done = mailscan("--format", "message", stdin=octets)
+        assert (done.status, done.out, done.err) == (0, octets, "")
+
+
+def test_a_trap_is_refused_in_every_format() -> None:
+    trap = ("--rcpt", "spamtrap@example.com")
+    assert mailscan(*trap).out == b"5.7.1 Spam not wanted here\n"
+    assert mailscan(*trap, "--format", "message").out == b"5.7.1 Spam not wanted here\n"
+    said = b'verdict=reject code="550 5.7.1" message="Spam not wanted here"\n'
+    assert mailscan(*trap, "--format=kv").out == said
+    told = json.loads(mailscan(*trap, "--format", "json").out)
+    assert (told["verdict"], told["rule"], told["schema"]) == ("reject", "spamtrap", 1)
+    for form in ("text", "kv", "json", "message"):
+        done = mailscan(*trap, "--format", form)
+        assert (done.status, done.err) == (77, "")
+    assert mailscan(*trap, "--soft-exit").status == 0
+
+
+def test_exims_envelope_speaks_only_where_the_caller_does_not() -> None:
+    spooled = b"From MAILER-DAEMON now\nX-Envelope-From: <a@b>\nX-Envelope-To: spamtrap@example.com\n" + LETTER
+    assert mailscan(stdin=spooled).status == 77
+    assert mailscan("--sender", "a@b", stdin=spooled).status == 0
+    assert mailscan("--rcpt", "", stdin=spooled).status == 0
+    assert mailscan(stdin=spooled.partition(b"\n")[2]).status == 0
+    # Given, the fields are the message's own, and printed.
+    assert mailscan("--rcpt", "a@b", "--format", "message", stdin=spooled).out == spooled
+    to_joe = spooled.replace(b"spamtrap@", b"joe@")
+    assert mailscan("--format", "message", stdin=to_joe).out == b"From MAILER-DAEMON now\n" + LETTER
+
+
+def test_facts_that_are_not_known_are_not_asked_about() -> None:
+    done = mailscan("--client-ip", "", "--rcpt", "unknown", "--helo", "", "--explain")
+    assert done.status == 0
+    assert "spamtrap     not asked: recipients not known" in done.err
+
+
+def test_a_large_message(tmp_path: Path) -> None:
+    line = b"QUJD" * 19 + b"\n"
+    large = tmp_path / "large.eml"
+    large.write_bytes(
+        b"Subject: 50 MB\nContent-Type: application/octet-stream\nContent-Transfer-Encoding: base64\n\n"
+        + line * (50_000_000 // len(line))
+    )
+    assert mailscan("--file", str(large)).status == 0
+    with large.open("rb") as stdin:
+        done = subprocess.run([*START, "--format", "message"], stdin=stdin, capture_output=True, env=ENVIRON)
+    assert (done.returncode, len(done.stdout)) == (0, large.stat().st_size)
+    limited = policy(tmp_path, QUIET + '[limits]\nmessage_size = "1 MB"\n')
+    failed(mailscan("--policy", limited, "--file", str(large)), "more than 1000000 octets")
+    failed(mailscan("--policy", limited, stdin=large.read_bytes()), "more than 1000000 octets")
+
+
+def test_the_place_does_not_matter(tmp_path: Path) -> None:
+    for name, value in (("LANG", "C"), ("LC_ALL", "C"), ("LC_ALL", "POSIX"), ("PYTHONUTF8", "0"), ("HOME", "/nowhere")):
+        command = ["env", f"{name}={value}", *START, "--rcpt", "jürgen@example.com", "--helo", "日本"]
+        done = Done(subprocess.run(command, input=LETTER, capture_output=True, env=ENVIRON))
+        assert (done.status, done.out, done.err) == (0, b"", "")
+    readonly = tmp_path / "home"
+    readonly.mkdir(mode=0o500)
+    assert mailscan(HOME=str(readonly), XDG_CONFIG_HOME=str(readonly)).status == 0
+    assert list(readonly.iterdir()) == []
+    # Octets of an address that are no UTF-8, as an MTA's argument may hold.
+    odd = [*map(os.fsencode, START), b"--rcpt", b"j\xfc@b"]
+    done = Done(subprocess.run(odd, input=LETTER, capture_output=True, env=ENVIRON))
+    assert (done.status, done.err) == (0, "")
+
+
+# No message.
+
+
+def test_no_message() -> None:
+    failed(mailscan(stdin=b""), "no message: standard input is empty")
+    failed(shell('"$@" </dev/null'), "no message: standard input is empty")
+    failed(shell('"$@" <&-'), "no message: standard input is closed")
+
+
+def test_a_file_that_is_no_message(tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    failed(mailscan("--file", str(tmp_path / "empty")), "no message: .*/empty is empty")
+    failed(mailscan("--file", str(tmp_path)), "is a directory, and --file takes one message")
+    failed(mailscan("--file", str(tmp_path / "none")), "none: No such file or directory")
+    failed(mailscan("--file", ""), "--file needs the path")
+    (tmp_path / "m").write_bytes(LETTER)
+    assert shell(f'"$@" --file {tmp_path}/m <&-').status == 0
+
+
+def test_input_that_does_not_come_to_its_end() -> None:
+    began = time.monotonic()
+    with subprocess.Popen(
+        [*START, "--timeout", "1"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRON
+    ) as process:
+        assert process.stdin and process.stdout and process.stderr
+        process.stdin.write(LETTER)
+        process.stdin.flush()
+        assert process.wait(10) == 75
+        assert process.stdout.read() == FAILED
+        assert b"out of time: standard input has not come to its end" in process.stderr.read()
+    assert time.monotonic() - began < 5
+
+
+# Nobody to hear the verdict.
+
+
+def test_a_closed_output() -> None:
+    for args in ("", "--rcpt spamtrap@example.com", "--format kv", "--soft-exit"):
+        done = shell(f'"$@" {args} >&-')
+        assert (done.status, done.out) == (75, b"")
+        said = "" if "kv" in args else "mailscan: standard output cannot be written: Bad file descriptor\n"
+        assert done.err == said
+
+
+def test_a_full_disk_and_a_reader_that_goes_away() -> None:
+    done = shell('"$@" --rcpt spamtrap@example.com --soft-exit >/dev/full')
+    assert (done.status, done.err) == (75, "mailscan: standard output cannot be written: No space left on device\n")
+    done = shell('("$@" --format message; echo $? >&2) | true', LETTER * 20_000)
+    assert done.err == "mailscan: standard output cannot be written: Broken pipe\n75\n"
+    assert shell('"$@" --rcpt spamtrap@example.com --format kv >/dev/full').err == ""
+    failed_too = shell('"$@" --client-ip nonsense >/dev/full')
+    assert failed_too.status == 75
+
+
+def test_a_reader_that_does_not_read() -> None:
+    began = time.monotonic()
+    reading, writing = os.pipe()
+    done = subprocess.run(
+        [*START, "--format", "message", "--timeout", "1"],
+        input=LETTER * 20_000,
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        env=ENVIRON,
+    )
+    os.close(reading)
+    os.close(writing)
+    assert done.returncode == 75
+    assert b"standard output does not take the verdict" in done.stderr
+    assert time.monotonic() - began < 5
+
+
+def test_a_closed_standard_error_changes_nothing() -> None:
+    assert shell('"$@" 2>&-').status == 0
+    done = shell('"$@" --explain 2>&-')
+    assert (done.status, done.out) == (0, b"")
+    assert shell('"$@" --client-ip nonsense 2>&-').out == FAILED
+    assert shell('"$@" <&- >&- 2>&-').status == 75
+
+
+# A command line that cannot be used.
+
+
+def test_usage() -> None:
+    failed(mailscan("--client-ip", "nonsense"), '--client-ip: "nonsense" is no IP address; one as 192.0.2.1')
+    failed(mailscan("--recpt", "a@b"), "No such option.*--recpt.*see `mailscan scan --help`")
+    failed(mailscan("--rcpt"), "--rcpt.* requires an argument")
+    failed(mailscan("--format", "xml"), "'xml' is not one of 'text', 'kv', 'json', 'message'")
+    failed(mailscan("scan", "message.eml"), "unexpected extra argument")
+    failed(mailscan("frobnicate"), 'there is no command "frobnicate"; there are check, filters, init, scan')
+    failed(mailscan("-x"), "No such option.*-x")
+    failed(mailscan("--explain", "--soft-exit", "--format", "message"), "--soft-exit would hide")
+    failed(mailscan("--timeout", "soon"), "--timeout wants seconds")
+
+
+def test_failures_in_the_format_asked_for() -> None:
+    for args in (("--client-ip", "nonsense"), ("--no-such",), ("--policy", "/nowhere")):
+        done = mailscan(*args, "--format", "kv")
+        assert (done.status, done.err) == (75, "")
+        words = rb'verdict=tempfail code="451 4\.3\.0" message="Message could not be checked" error="(?:[^"\\]|\\.)+"\n'
+        assert re.fullmatch(words, done.out)
+        assert mailscan(*args, "--format=kv", "--soft-exit").status == 0
+        done = mailscan(*args, "--format", "json")
+        assert done.status == 75
+        assert json.loads(done.out)["error"] in done.err
+        assert mailscan(*args, "--format", "message").out == FAILED
+    done = mailscan("--explain", "--format", "kv")
+    assert (done.status, done.err) == (75, "")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[[filter", "not valid TOML"),
+        ("\xff", "not valid TOML|not UTF-8"),
+        ("[sites]\n", "unknown table 'sites'"),
+        ('[[filter]]\nuse = "subjekt"\n', "there is no filter 'subjekt'"),
+        ('[[filter]]\nuse = "subject"\nprefix = ["x"]\naction = "reject"\n', r"\(subject\).*unknown key 'prefix'"),
+        ('[[filter]]\nuse = "subject"\nprefixes = 5\naction = "reject"\n', "prefixes: a list of strings is wanted"),
+        ('[[filter]]\nuse = "subject"\nprefixes = ["x"]\n', "needs an `action`"),
+        ('[[filter]]\nuse = "./nowhere.py"\n', "nowhere.py"),
+    ],
+)
+def test_a_policy_with_a_mistake(tmp_path: Path, text: str, words: str) -> None:
+    path = policy(tmp_path, text)
+    failed(mailscan("--policy", path), words)
+    failed(mailscan(MAILSCAN_POLICY=path), re.escape(path))
+    checked = mailscan("check", path)
+    assert checked.status == 1
+    assert re.search(words, checked.err)
+
+
+def test_a_policy_that_is_not_there() -> None:
+    failed(mailscan("--policy", "/nowhere/policy.toml"), "/nowhere/policy.toml: No such file or directory")
+    failed(mailscan("--policy", ""), "--policy needs the path")
+
+
+# An installation that is not whole.
+
+
+@pytest.mark.parametrize("module", ["click", "rich", "email", "typing", "dataclasses", "json"])
+def test_what_a_pipe_does_not_need_may_be_broken(tmp_path: Path, module: str) -> None:
+    (tmp_path / f"{module}.py").write_text("raise RuntimeError('poisoned')")
+    path = f"{tmp_path}:{PROJECT}"
+    assert mailscan(PYTHONPATH=path).status == 0
+    assert mailscan("--rcpt", "spamtrap@example.com", "--format", "kv", PYTHONPATH=path).status == 77
+
+
+@pytest.mark.parametrize("module", ["signal", "re", "enum", "functools", "pybase64", "collections"])
+@pytest.mark.parametrize("form", ["text", "kv", "json"])
+def test_what_it_needs_may_be_broken(tmp_path: Path, module: str, form: str) -> None:
+    # site-packages are given by path: with some of these broken, `site` could not start either.
+    (tmp_path / f"{module}.py").write_text("raise RuntimeError('poisoned')")
+    part = b"Content-Transfer-Encoding: base64\nContent-Type: application/zip\n\nUEsDBA==\n"
+    command = [sys.executable, "-S", *START[1:], "--format", form]
+    path = ":".join([str(tmp_path), str(PROJECT), *(one for one in sys.path if "site-packages" in one)])
+    done = Done(subprocess.run(command, input=part, capture_output=True, env=ENVIRON | {"PYTHONPATH": path}))
+    assert done.status == 75
+    if form == "json":
+        assert json.loads(done.out)["verdict"] == "tempfail"
+    else:
+        assert b"Message could not be checked" in done.out
+    assert done.out.count(b"\n") == 1
+
+
+def test_an_interpreter_without_its_packages() -> None:
+    attached = b"Content-Transfer-Encoding: base64\nContent-Type: application/zip\n\nUEsDBA==\n"
+    bare = [sys.executable, "-S", *START[1:]]
+    done = Done(subprocess.run(bare, input=attached, capture_output=True, env=ENVIRON))
+    failed(done, "pybase64")
+    done = Done(subprocess.run([*bare, "--no-such"], input=attached, capture_output=True, env=ENVIRON))
+    failed(done, "--no-such is not understood")
+    done = Done(subprocess.run([*bare, "--help"], capture_output=True, env=ENVIRON))
+    failed(done, "click cannot be imported")
+
+
+# A postmaster's own Python, and the clock.
+
+
+def test_what_a_user_file_prints_is_not_the_verdict(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("def check(mail, outside):\n    print('verdict=accept')\n    return []\n")
+    path = policy(tmp_path, QUIET + '[[filter]]\nuse = "./mine.py"\naction = "reject"\n')
+    done = mailscan("--policy", path)
+    assert (done.status, done.out) == (0, b"")
+    done = mailscan("--policy", path, "--format", "kv")
+    assert (done.status, done.out, done.err) == (0, b"verdict=accept\n", "")
+
+
+def test_the_whole_run_has_an_end(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("def check(mail, outside):\n    while True: pass\n")
+    began = time.monotonic()
+    path = policy(tmp_path, QUIET + '[[filter]]\nuse = "./mine.py"\naction = "reject"\ntimeout = 60\n')
+    failed(mailscan("--policy", path, "--timeout", "1"), "mine: ")
+    path = policy(tmp_path, QUIET + '[[filter]]\nuse = "./mine.py"\naction = "reject"\non_error = "reject"\n')
+    assert mailscan("--policy", path, "--timeout", "1").status == 77
+    assert time.monotonic() - began < 5
+
+
+def test_a_crash_in_a_rule_is_said(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("def check(mail, outside):\n    return 1 / 0\n")
+    path = policy(tmp_path, QUIET + '[[filter]]\nuse = "./mine.py"\naction = "reject"\n')
+    failed(mailscan("--policy", path), r"mine: .*mine\.py:2: ZeroDivisionError")
+    done = mailscan("--policy", path, "--format", "kv")
+    assert (done.status, done.err) == (75, "")
+    assert b'error="mine: ' in done.out
+
+
+def test_the_log_changes_no_verdict(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    path = policy(tmp_path, f'[log]\nto = "{log}"\n')
+    assert mailscan("--policy", path, "--queue-id", "q1", "--sender", "a@b").status == 0
+    assert mailscan("--policy", path, stdin=b"").status == 75
+    lines = log.read_text().splitlines()
+    assert lines[0].startswith("queue_id=q1 sender=a@b verdict=accept policy=")
+    assert lines[1].startswith('verdict=tempfail error="no message: standard input is empty" policy=')
+    path = policy(tmp_path, '[log]\nto = "./no/such/folder"\n')
+    done = mailscan("--policy", path)
+    assert (done.status, done.out) == (0, b"")
+    assert "no/such/folder cannot be written" in done.err
+    assert mailscan("--policy", path, "--format", "kv").err == ""
+    path = policy(tmp_path, '[log]\nto = "stderr"\nformat = "json"\n')
+    assert json.loads(mailscan("--policy", path).err)["verdict"] == "accept"
+    assert mailscan("--policy", path, "--format", "kv").err == ""
+
+
+def test_an_edit_that_the_format_cannot_carry(tmp_path: Path) -> None:
+    rule = '[[filter]]\nuse = "spamtrap"\naddresses = ["a@b"]\naction = "reject"\nscope = "recipient"\n'
+    path = policy(tmp_path, QUIET + rule)
+    failed(mailscan("--policy", path, "--rcpt", "a@b", "--rcpt", "c@d"), "a recipient removed, which --format text")
+    done = mailscan("--policy", path, "--rcpt", "a@b,c@d", "--format", "kv")
+    assert (done.status, done.out) == (0, b'verdict=accept rcpt_remove="a@b"\n')
+    assert mailscan("check", path, "--door", "text").status == 1
+    assert mailscan("check", path, "--door", "kv").status == 0
+
+
+# For people.
+
+
+def test_an_account_is_plain_on_a_pipe() -> None:
+    done = mailscan("--explain", "--rcpt", "spamtrap@example.com")
+    assert (done.status, done.out) == (77, b"5.7.1 Spam not wanted here\n")
+    assert "spamtrap.hit  spamtrap@example.com" in done.err
+    assert "policy: the starter policy" in done.err
+    assert "\x1b" not in done.err
+
+
+def test_a_terminal_is_told_that_a_message_is_awaited() -> None:
+    import pty
+
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(START, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRON) as process:
+        assert process.stderr
+        assert b"a message is awaited on standard input" in process.stderr.readline()
+        os.write(ours, LETTER + b"\x04")
+        assert process.wait(10) == 0
+    os.close(ours)
+    os.close(theirs)
+
+
+def test_help_and_version() -> None:
+    for args in (("--help",), ("scan", "--help"), ("check", "--help"), ("filters", "--help"), ("init", "--help")):
+        done = mailscan(*args, stdin=b"")
+        assert (done.status, done.err) == (0, "")
+        assert b"Example" in done.out
+    version = mailscan("--version").out.decode()
+    for name in ("mailscan", "Python", "libmagic", "python-magic", "pyspf", "dnspython", "pybase64", "click"):
+        assert re.search(rf"(?m)^{name} \d", version), name
+
+
+def test_filters_and_init(tmp_path: Path) -> None:
+    assert b"spamtrap " in mailscan("filters").out
+    assert b"local_parts = " in mailscan("filters", "spamtrap").out
+    path = str(tmp_path / "policy.toml")
+    assert mailscan("init", path).status == 0
+    assert Path(path).read_bytes() == mailscan("init").out
+    assert mailscan("check", path).status == 0
+    assert mailscan("--policy", path, "--rcpt", "spamtrap@example.com").status == 77
+    again = mailscan("init", path)
+    assert (again.status, again.err) == (1, f"mailscan: {path} exists and is left as it is\n")
+
+
+def test_python_dash_m_and_completion() -> None:
+    done = subprocess.run([sys.executable, "-m", "mailscan"], input=LETTER, capture_output=True, env=ENVIRON)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    done = subprocess.run(START, capture_output=True, env=ENVIRON | {"_MAILSCAN_COMPLETE": "bash_source"})
+    assert b"complete" in done.stdout
