@@ -1,0 +1,35 @@
+# The verbs for developers. `make test` first makes .venv; everything else uses it.
+PYTHON ?= python3
+BIN = .venv/bin
+
+help:
+	@echo "check  style and types        test   the whole test run       bless  rewrite expected output"
+	@echo "bench  ratios to peers        fuzz   mutated mail, for long   soak   many mails in one process"
+
+.venv/made: pyproject.toml
+	$(PYTHON) -m venv --without-pip .venv
+	$(PYTHON) -m pip --python $(BIN)/python install -q -e '.[test]'
+	touch $@
+
+check: .venv/made
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: .venv/made
+	$(BIN)/python -m pytest
+
+bless: .venv/made
+	$(BIN)/python -m pytest tests/test_cases.py tests/test_docs.py --bless
+
+bench: .venv/made
+	$(BIN)/python -m bench.startup
+	$(BIN)/python -m bench.reader
+
+fuzz: .venv/made
+	$(BIN)/python -m bench.fuzz
+
+soak: .venv/made
+	$(BIN)/python -m bench.soak
+
+.PHONY: help check test bless bench fuzz soak

@@ -1,0 +1,149 @@
+"""What people read comes out of the code, and what it tells them to do works.
+
+`pytest tests/test_docs.py --bless` writes the parts between `<!-- … -->` and `<!-- end -->`, and docs/filters.md.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from mailscan.keys import options_of
+from mailscan.policy import filter_names, find_filter, load_policy
+
+PROJECT = Path(__file__).parent.parent
+PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").rglob("*.md"))]
+MARKED = re.compile(r"(<!-- (mailscan|keys:) (.*?) -->\n).*?(<!-- end -->)", re.DOTALL)
+MAIN_JOB, TEST_RUN = re.findall(r"^python3 -m venv .*$", (PROJECT / "README.md").read_text("utf-8"), re.MULTILINE)
+
+
+def command(*args: str, **more: object) -> subprocess.CompletedProcess[str]:
+    environ = {**os.environ, "COLUMNS": "100", "NO_COLOR": "1"}
+    words = [sys.executable, "-m", "mailscan", *args]
+    return subprocess.run(words, capture_output=True, text=True, check=False, env=environ, cwd=PROJECT, **more)  # type: ignore[call-overload, no-any-return]
+
+
+def help_block(args: str) -> str:
+    return "```\n" + command(*args.split()).stdout + "```\n"
+
+
+def keys_table(kind: type) -> str:
+    rows = [
+        f"| `{key}` | {one.read.__doc__} | {_default(one.default)} | {one.doc} |".replace("\n", " ")
+        for key, one in options_of(kind).items()
+    ]
+    return "\n".join(["| key | value | when not said | |", "|---|---|---|---|", *rows]) + "\n"
+
+
+def _default(value: object) -> str:
+    if value is None or value in ((), ""):
+        return "—"
+    if isinstance(value, bool):
+        return f"`{value}`".lower()
+    if isinstance(value, tuple):
+        return ", ".join(f"`{one}`" for one in value)
+    return f"`{value:g}`" if isinstance(value, float) else f"`{value}`"
+
+
+def written(page: str) -> str:
+    def block(match: re.Match[str]) -> str:
+        begin, kind, rest, end = match.groups()
+        if kind == "mailscan":
+            return begin + help_block(rest) + end
+        module, _, name = rest.rpartition(".")
+        return begin + keys_table(getattr(importlib.import_module(module), name)) + end
+
+    return MARKED.sub(block, page)
+
+
+def filters_page() -> str:
+    parts = ["# The built-in filters\n\nWritten from the code (`mailscan filters NAME` shows the same).\n"]
+    for name in filter_names():
+        kind = find_filter(name)
+        parts.append(f"## `{name}`\n\n{inspect.cleandoc(kind.__doc__ or '')}\n\n{keys_table(kind)}")
+    return "\n".join(parts)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
+def test_pages_say_what_the_code_says(page: Path, request: pytest.FixtureRequest) -> None:
+    if page.name == "filters.md":
+        pytest.skip("written whole: see the next test")
+    text = page.read_text(encoding="utf-8")
+    if request.config.getoption("--bless"):
+        page.write_text(written(text), encoding="utf-8")
+    assert written(text) == page.read_text(encoding="utf-8")
+
+
+def test_the_page_of_filters_is_written_from_the_code(request: pytest.FixtureRequest) -> None:
+    page = PROJECT / "docs" / "filters.md"
+    if request.config.getoption("--bless"):
+        page.write_text(filters_page(), encoding="utf-8")
+    assert page.read_text(encoding="utf-8") == filters_page()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target
+
+
+def test_the_main_job_of_the_readme_does_what_it_says() -> None:
+    shell = MAIN_JOB.rpartition(" && ")[2].replace(".venv/bin/mailscan", f"{sys.executable} -m mailscan")
+    done = subprocess.run(["sh", "-c", shell], capture_output=True, text=True, check=False, cwd=PROJECT)
+    assert (done.returncode, done.stdout) == (77, "5.7.1 Spam not wanted here\n")
+    assert "prints `5.7.1 Spam not wanted here` and exits with 77" in (PROJECT / "README.md").read_text("utf-8")
+
+
+def test_ci_runs_the_test_command_of_the_readme() -> None:
+    assert TEST_RUN.endswith("-m pytest")
+    assert "sed -n '/^python3 .*pytest$/p' README.md" in (PROJECT / ".ci/run").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("recipient", "said"),
+    [("joe@example.com", "deliver"), ("spamtrap@example.com", "refuse: 5.7.1 Spam not wanted here")],
+)
+def test_the_script_of_the_readme(tmp_path: Path, recipient: str, said: str) -> None:
+    script = (PROJECT / "README.md").read_text("utf-8").partition("```sh\nreply=")[2].partition("```")[0]
+    wrapper = tmp_path / "mailscan"
+    wrapper.write_text(f'#!/bin/sh\nexec {sys.executable} -m mailscan "$@"\n')
+    wrapper.chmod(0o755)
+    environ = {
+        **os.environ,
+        "PATH": f"{tmp_path}:{os.environ['PATH']}",
+        "PYTHONPATH": str(PROJECT),
+        "sender": "a@b.example",
+        "recipient": recipient,
+        "message": str(PROJECT / "testdata/messages/plain.eml"),
+    }
+    done = subprocess.run(["sh", "-c", "reply=" + script], capture_output=True, text=True, check=False, env=environ)
+    assert done.stdout.strip() == said
+
+
+def test_the_examples_are_policies_that_work() -> None:
+    done = command("check", "examples/policy.toml")
+    assert done.returncode == 0, done.stdout + done.stderr
+    policy = load_policy(str(PROJECT / "examples/policy.toml"))
+    assert len(policy.rules) == len(tomllib.loads((PROJECT / "examples/policy.toml").read_text("utf-8"))["filter"])
+    message = b"From: Boss <boss@example.com>\nSubject: Casino\n\nx\n"
+    words = [sys.executable, "-m", "mailscan", "--policy", "examples/policy.toml", "--sender", "x@bad.example"]
+    judged = subprocess.run(words, input=message, capture_output=True, check=False, cwd=PROJECT)
+    assert (judged.returncode, judged.stdout) == (77, b"5.7.1 That is not your domain\n")
+
+
+def test_the_python_of_the_docs_works(tmp_path: Path) -> None:
+    page = (PROJECT / "docs/your-own-python.md").read_text(encoding="utf-8")
+    (tmp_path / "my_filters.py").write_text(page.partition("```python\n")[2].partition("```")[0])
+    (tmp_path / "policy.toml").write_text(page.partition("```toml\n")[2].partition("```")[0])
+    words = [sys.executable, "-m", "mailscan", "--policy", str(tmp_path / "policy.toml"), "--sender", "x@bad.example"]
+    for shown, status in ((b"boss@example.com", 77), (b"boss@example.net", 0)):
+        message = b"From: " + shown + b"\n\nx\n"
+        assert subprocess.run(words, input=message, capture_output=True, check=False).returncode == status
