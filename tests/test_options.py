@@ -54,7 +54,7 @@ def test_both_readers_agree(args: list[str]) -> None:
 
 @settings(max_examples=1000, deadline=None)
 @given(st.lists(WORDS, max_size=7))
-def test_the_format_of_a_failure_is_the_one_asked_for(args: list[str]) -> None:
+def test_the_format_is_known_before_the_options_are(args: list[str]) -> None:
     values = by_reader(args)
     if values is not None:
         form = str(values["format"])

@@ -58,13 +58,17 @@ def run(
             from mailscan.cli.commands import run_command
 
             return run_command(args)
+        from mailscan.cli.options import read
+
+        values, wrong = read(words)
+        form, soft = str(values["format"]), bool(values["soft_exit"]) and values["format"] != "message"
         if form == "kv":
             streams.quiet = True
             if own_process:
                 os.dup2(os.open("/dev/null", os.O_WRONLY), 2)
         from mailscan.cli.scan import scan
 
-        return scan(words, streams, environ)
+        return scan(words, values, wrong, streams, environ)
     except BaseException as error:  # noqa: BLE001 - the mailer must not see another status than 75
         return _failed(form, soft, error, streams, stdout)
 
@@ -85,7 +89,8 @@ def _failed(form: str, soft: bool, error: BaseException, streams: Streams | None
 
 
 def asked_for(args: Sequence[str]) -> tuple[str, bool]:
-    """(the format, whether `--soft-exit` is on), as far as a command line can be read without knowing its options.
+    """(the format, whether `--soft-exit` is on), as far as a command line can be read without knowing its options:
+    for failures that come before the table of options is there.
 
     What follows an option is its value, so that a sender called `--format=kv` has no say. Under the format `message`
     there is no soft exit.

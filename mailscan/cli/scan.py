@@ -10,7 +10,7 @@ import stat
 import time
 
 from mailscan.cli.failed import reason, report
-from mailscan.cli.options import Request, read
+from mailscan.cli.options import Request
 from mailscan.errors import EX_ACCEPT, EX_REJECT, EX_TEMPFAIL, MailscanError, OutOfTime, UsageError
 from mailscan.timer import Limit
 
@@ -31,12 +31,12 @@ _KEPT_BACK = 1.0
 _CHUNK = 1 << 20
 
 
-def scan(args: Sequence[str], streams: Streams, environ: Mapping[str, str]) -> int:
-    """Judge one message as the options in `args` say; returns the exit status. Raises what stops the run before the
-    policy is known, `UsageError` for instance; afterwards failures are told and logged here.
+def scan(args: Sequence[str], values: Values, wrong: str, streams: Streams, environ: Mapping[str, str]) -> int:
+    """Judge one message; returns the exit status. `values` and `wrong` are what `options.read` gave for `args`.
+
+    Raises what stops the run before anything is read, `UsageError` for instance; later failures are told here.
     """
     started = time.monotonic()
-    values, wrong = read(args)
     if wrong:
         try:
             from mailscan.cli.commands import explain_usage
