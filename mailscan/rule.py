@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from mailscan.addresses import addresses
-from mailscan.keys import Table, choice, flag, number, option, optional, seconds, size, table, text
+from mailscan.addresses import AddressList, addresses
+from mailscan.keys import Table, choice, flag, number, option, optional, options_of, seconds, size, table, text
 from mailscan.mail import DATA
 from mailscan.networks import inside, networks
 from mailscan.verdict import ACTIONS
@@ -59,18 +59,16 @@ def reply_code(value: object, folder: str) -> str:
 class When(Table):
     """The mail that a rule is asked about: its keys are joined by *and*."""
 
-    recipients = option(addresses, (), "every recipient is one of these")
-    any_recipient = option(addresses, (), "at least one recipient is one of these")
-    senders = option(addresses, (), 'the envelope sender is one of these; "<>" is the null sender')
-    clients = option(networks, (), "the client's address lies in one of these networks")
+    recipients = optional(addresses, "every recipient is one of these")
+    any_recipient = optional(addresses, "at least one recipient is one of these")
+    senders = optional(addresses, 'the envelope sender is one of these; "<>" is the null sender')
+    clients = optional(networks, "the client's address lies in one of these networks")
     authenticated = optional(flag, "whether the client has authenticated itself (SMTP AUTH)")
     larger_than = optional(size, 'the message has more octets than this: a number, or "1 MB"')
 
     def prepare(self) -> None:
         """Refuses a table that says nothing."""
-        if not (self.recipients or self.any_recipient or self.senders or self.clients) and (
-            self.authenticated is None and self.larger_than is None
-        ):
+        if all(getattr(self, key) is None for key in options_of(When)):
             raise ValueError("an empty `when` says nothing; leave it out, or name a condition")
 
     def why_not(self, mail: Mail) -> str:
@@ -82,7 +80,8 @@ class When(Table):
             ("senders", "sender", self._sender),
             ("clients", "client_ip", self._client),
         ):
-            if getattr(self, key):
+            # A list without items holds for nobody: an empty file must not open the rule to everybody.
+            if getattr(self, key) is not None:
                 if not envelope.knows(fact):
                     return f"{fact} not known"
                 if not holds(envelope):
@@ -95,16 +94,16 @@ class When(Table):
         return ""
 
     def _all_recipients(self, envelope: Envelope) -> bool:
-        return all(map(self.recipients.find, envelope.recipients))
+        return all(map((self.recipients or AddressList()).find, envelope.recipients))
 
     def _any_recipient(self, envelope: Envelope) -> bool:
-        return any(map(self.any_recipient.find, envelope.recipients))
+        return any(map((self.any_recipient or AddressList()).find, envelope.recipients))
 
     def _sender(self, envelope: Envelope) -> bool:
-        return self.senders.find(envelope.sender or "") is not None
+        return (self.senders or AddressList()).find(envelope.sender or "") is not None
 
     def _client(self, envelope: Envelope) -> bool:
-        return inside(envelope.client_ip or "", self.clients)
+        return inside(envelope.client_ip or "", self.clients or ())
 
 
 class Rule(Table):

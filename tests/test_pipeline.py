@@ -211,6 +211,9 @@ def test_what_is_not_known_is_not_asked() -> None:
         ({"recipients": "@d.example"}, True),
         ({"recipients": "c"}, True),
         ({"recipients": "x@d.example"}, False),
+        ({"recipients": []}, False),  # an empty list (of a file, say) is nobody, not everybody
+        ({"senders": [], "recipients": "c"}, False),
+        ({"clients": [], "authenticated": False}, False),
         ({"any_recipient": ["x", "c"]}, True),
         ({"senders": "<>"}, False),
         ({"senders": "@b.example", "recipients": "c"}, True),
