@@ -101,6 +101,12 @@ def test_unnamed_text_that_is_a_program(encoding: str) -> None:
     assert codes(message) == ["attachments.executable"]
 
 
+@pytest.mark.parametrize("data", [payloads.PE, zipped({"b": payloads.PE, "a": bytes(range(256)) * 40})])
+def test_a_program_declared_a_message(data: bytes) -> None:
+    raw = b"Content-Type: message/rfc822; name=a\nContent-Transfer-Encoding: binary\n\n" + data
+    assert set(codes(raw)) == {"attachments.executable"}
+
+
 def test_what_it_says() -> None:
     raw = carrying((zipped({"x/setup.scr": payloads.PE, "run.js": b"x()"}), OCTETS, "pay.zip")).as_bytes()
     by_content, by_name = found(raw)

@@ -218,6 +218,15 @@ def test_no_python_magic(monkeypatch: pytest.MonkeyPatch) -> None:
         kind(b"\0\1\2\3")
 
 
+def test_octets_that_libmagic_gives_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    class GivesUp:
+        def from_buffer(self, data: bytes) -> str:
+            raise RuntimeError("regex error 14")
+
+    monkeypatch.setattr(filetype, "_magic", GivesUp())
+    assert kind(b"\0\1\2\3") is None
+
+
 @pytest.mark.usefixtures("no_magic_yet")
 def test_another_module_named_magic(monkeypatch: pytest.MonkeyPatch) -> None:
     other = ModuleType("magic")

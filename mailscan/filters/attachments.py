@@ -110,32 +110,30 @@ class _Look:
         if part.is_multipart:
             return
         names = part.filenames
-        if not names and part.type.startswith("text/") and not _worth_decoding(part):
+        unnamed_text = not names and part.type.startswith("text/")
+        if unnamed_text and not _worth_decoding(part):
             return
-        data = part.data
-        # A message's own parts are judged by themselves, and unnamed text by what it begins with.
-        brief = part.type in _MESSAGES or (not names and part.type.startswith("text/"))
+        # A message's own parts are judged by themselves, and unnamed text is shown: what they begin with is enough.
+        brief = unnamed_text or part.type in _MESSAGES
+        data = _octets(part)
         kind = filetype.by_first_octets(data) if brief else self.kind(data)
         self.judge(part, "", names, data, kind)
-        if not self.filter.archives or (kind is not None and kind.group == filetype.EXECUTABLES):
-            return
+        if self.filter.archives and (kind is None or kind.group != filetype.EXECUTABLES):
+            self.archive(part, data, kind, brief)
+
+    def archive(self, part: Part, data: bytes, kind: filetype.Kind | None, brief: bool) -> None:
+        """Judge the members, if the part is an archive; it may stand behind something else."""
         if not brief or kind is filetype.ZIP:
-            # An archive may stand behind something else: the end record tells.
-            from mailscan.unpack import holds_zip
+            from mailscan.unpack import holds_zip, members
 
             if holds_zip(data):
-                self.members(part, data)
+                for member in members(data, self.budget()):
+                    self.member(part, member)
+                    if len(self.findings) >= MOST:
+                        return
                 return
         if kind is not None and kind.group == filetype.ARCHIVES:
             self.note(part, "", f"{kind.text}, which is not opened")
-
-    def members(self, part: Part, data: bytes) -> None:
-        from mailscan.unpack import members
-
-        for member in members(data, self.budget()):
-            self.member(part, member)
-            if len(self.findings) >= MOST:
-                return
 
     def member(self, part: Part, member: Member) -> None:
         """Judge one member of an archive."""
@@ -221,6 +219,15 @@ def _worth_decoding(part: Part) -> bool:
         return True
     first = part.source[part.body_start : min(part.body_start + 2, part.body_end)]
     return first[:1] == b"=" or filetype.may_begin(first)
+
+
+def _octets(part: Part) -> bytes:
+    """The part's data; of a message that begins as one only the beginning, or each of its levels were a copy."""
+    if part.type in _MESSAGES:
+        head = part.source[part.body_start : min(part.body_end, part.body_start + 4096)]
+        if filetype.by_first_octets(head) is None:
+            return head
+    return part.data
 
 
 def _called(part: Part, member: str) -> str:
