@@ -8,6 +8,7 @@ import json
 import re
 
 import pytest
+from conftest import PROJECT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -275,3 +276,17 @@ def test_removing_one_field_is_never_an_error() -> None:
     edits = Edits(change=[("Subject", 1, None)])
     for form in FORMATS:
         render(form, Verdict("accept", edits=edits), Message(MESSAGE))
+
+
+def test_the_documentation_names_every_field_of_json() -> None:
+    page = (PROJECT / "docs" / "json.md").read_text(encoding="utf-8")
+    finding = Finding("a", evidence=[Evidence("1", 0, 1)], headers=[("a", "b")], edits=Edits(change=[("a", 1, "b")]))
+    said = document(Verdict("accept", account=[Asked("a", "b", "found", findings=[finding])]))
+
+    def names(value: object) -> set[str]:
+        if isinstance(value, dict):
+            return set(value).union(*map(names, value.values()))
+        return set().union(*map(names, value)) if isinstance(value, list) else set()
+
+    for name in names(said):
+        assert re.search(f'[`"]{name}[`"]', page), name
