@@ -78,20 +78,20 @@ def _read(address: str) -> tuple[list[str], str]:
     """The local part, and if it has a tag (RFC 5233) what it is without; the domain. All for comparison."""
     local, domain = split_address(address)
     local = normal_local(local)
-    locals_ = [local, local[0] + local[1:].partition("+")[0]] if "+" in local[1:] else [local]
-    return locals_, normal_domain(domain)
+    local_forms = [local, local[0] + local[1:].partition("+")[0]] if "+" in local[1:] else [local]
+    return local_forms, normal_domain(domain)
 
 
-def _keys(locals_: Iterable[str], domain: str) -> list[Key]:
+def _keys(local_forms: Iterable[str], domain: str) -> list[Key]:
     """Every (local part, domain) by which a pattern without `*` can mean this address, the closest first.
 
     An empty one stands for any, a domain ".b.c" for its subdomains.
     """
-    domains_ = [""]
+    domain_forms = [""]
     if domain:
         labels = domain.rsplit(".", _LABELS)
-        domains_ = [domain, *("." + ".".join(labels[at:]) for at in range(1, len(labels))), ""]
-    return [(one, other) for one in (*locals_, "") for other in domains_ if one or other]
+        domain_forms = [domain, *("." + ".".join(labels[at:]) for at in range(1, len(labels))), ""]
+    return [(one, other) for one in (*local_forms, "") for other in domain_forms if one or other]
 
 
 _NULL_SENDER: Key = ("", "")
@@ -136,15 +136,15 @@ class AddressPattern:
         """Whether an envelope address (without angle brackets; "" is the null sender) is meant."""
         if not address or self.key == _NULL_SENDER:
             return not address and self.key == _NULL_SENDER
-        locals_, domain = _read(address)
-        return self._holds(locals_, domain) if self.has_star else self.key in _keys(locals_, domain)
+        local_forms, domain = _read(address)
+        return self._holds(local_forms, domain) if self.has_star else self.key in _keys(local_forms, domain)
 
-    def _holds(self, locals_: Iterable[str], domain: str) -> bool:
+    def _holds(self, local_forms: Iterable[str], domain: str) -> bool:
         local_pattern, domain_pattern = self.key
         if domain_pattern.startswith("."):
             domain_pattern = "*" + domain_pattern
         return (not domain_pattern or _glob(domain_pattern, domain)) and (
-            not local_pattern or any(_glob(local_pattern, local) for local in locals_)
+            not local_pattern or any(_glob(local_pattern, local) for local in local_forms)
         )
 
     def __repr__(self) -> str:
@@ -165,12 +165,12 @@ class AddressList(tuple[AddressPattern, ...]):
         """The pattern that means every address of this domain or host, or None."""
         return self._find([], normal_domain(domain))
 
-    def _find(self, locals_: list[str], domain: str) -> AddressPattern | None:
+    def _find(self, local_forms: list[str], domain: str) -> AddressPattern | None:
         exact = self._index()
-        for key in _keys(locals_, domain):
+        for key in _keys(local_forms, domain):
             if key in exact:
                 return exact[key]
-        return next((one for one in self._starred if one._holds(locals_, domain)), None)
+        return next((one for one in self._starred if one._holds(local_forms, domain)), None)
 
     def _index(self) -> dict[Key, AddressPattern]:
         if self._exact is None:
@@ -212,7 +212,8 @@ def _sound(bare: str, local: str, domain: str) -> bool:
     if "@" in bare and not domain.strip("."):
         return False
     quoted = len(local) > 1 and local[0] == local[-1] == '"'
-    if any(map(str.isspace, domain if quoted else bare)) or len(split_addresses(bare)) != 1:
+    unquoted = domain if quoted else bare
+    if local == '""' or unquoted.split() not in ([], [unquoted]) or len(split_addresses(bare)) != 1:
         return False
     return quoted or not local.startswith((".", '"'))
 

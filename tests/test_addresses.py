@@ -89,6 +89,7 @@ def test_spellings_of_an_address_are_meant(pattern: str, address: str) -> None:
     [
         "@", "user@", "user@.", "@.", ".example.com", "joe smith@example.com", "joe@exa mple.com",
         "joe@example.com, jane@example.com", '"joe@example.com', "@bü*cher.example",
+        '""', '""@example.com',
     ],
 )  # fmt: skip
 def test_a_pattern_that_could_never_match_is_refused(text: str) -> None:

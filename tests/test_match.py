@@ -10,12 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailscan.envelope import Envelope
-from mailscan.errors import TooEarly
+from mailscan.errors import OutOfTime, TooEarly
 from mailscan.filters.match import Match
 from mailscan.keys import options_of
 from mailscan.mail import CONNECT, DATA, HELO, MAIL, MESSAGE, RCPT, Mail
 from mailscan.message import Message
 from mailscan.outside import Outside
+from mailscan.timer import Limit
 from mailscan.verdict import Evidence, Finding
 
 PLAIN = b"From: joe@example.org\nSubject: hello\n\nGood morning.\n"
@@ -237,3 +238,10 @@ def test_any_mail_is_judged(raw: bytes, sender: str, recipients: list[str], name
     facts: dict[str, Any] = {"sender": sender, "recipients": recipients, "client_name": name, "helo": helo}
     hit = found(made(**{key: EVERY_KEY[key]}), b"Subject: a" + raw + b"\n\na" + raw, **facts)
     assert hit is None or hit.code == "match.hit"
+
+
+def test_a_pattern_that_backtracks_for_ever_is_stopped() -> None:
+    match = made(patterns=r"(a+)+b\Z")
+    assert found(match, b"\n" + b"a" * 20 + b"b")
+    with pytest.raises(OutOfTime), Limit(0.2):
+        found(match, b"\n" + b"a" * 60)
