@@ -44,7 +44,7 @@ def imports(path: Path) -> Iterator[tuple[int, str]]:
             yield from ((node.lineno, one.name) for one in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
             if node.module == "mailscan":
-                yield from ((node.lineno, f"mailscan.{one.name}") for one in node.names)
+                yield from ((node.lineno, f"mailscan.{one.name}") for one in node.names if one.name[0] != "_")
             else:
                 yield node.lineno, node.module
 
