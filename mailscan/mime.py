@@ -253,7 +253,7 @@ class _Reader:
         if level >= MOST_LEVELS or self.budget.parts <= 0:
             part.unread = True
             self.stop = self._next(part.body_start)
-        elif encoding in ("base64", "quoted-printable", "x-uuencode", "uuencode", "x-uue", "uue"):
+        elif encoding not in _IDENTITY and self._comes_encoded(part.body_start, encoding):
             self.stop = self._next(part.body_start)
             end = len(self.source) if self.stop is None else max(self.stop.before, part.body_start)
             self._encoded_message(part, end, level)
@@ -263,6 +263,15 @@ class _Reader:
             if self.source.startswith(b"From ", start):
                 start = (self.source.find(b"\n", start) + 1) or len(self.source)
             part.children = (self.entity(start, part.path + ".1", "text/plain", level + 1),)
+
+    def _comes_encoded(self, start: int, encoding: str) -> bool:
+        """Whether an embedded message was really encoded: if not, its header shows, whatever is declared."""
+        header, _ = read_header(self.source, start, min(len(self.source), start + _SPARE))
+        if encoding == "quoted-printable":
+            from mailscan.transfer import is_quoted_printable
+
+            return is_quoted_printable(self.source[start : header.end])
+        return header.end == start
 
     def _encoded_message(self, part: Part, end: int, level: int) -> None:
         """RFC 2046 5.2.1 forbids it; it is sent, and mail clients open it."""

@@ -123,6 +123,11 @@ def decode_quoted_printable(octets: bytes, start: int = 0, end: int | None = Non
     return binascii.a2b_qp(memoryview(octets)[start:end])
 
 
+def is_quoted_printable(octets: bytes) -> bool:
+    """Whether every "=" begins a code or ends a line."""
+    return re.search(rb"=(?![0-9A-Fa-f]{2}|[ \t]*\r?\n)", octets) is None
+
+
 def _ends_in_blanks(octets: bytes, start: int, end: int) -> bool:
     """Whether any line has blanks at its end. A search for one octet is thirty times as fast as one for two."""
     find = octets.find
