@@ -399,6 +399,14 @@ def test_help_and_version() -> None:
         assert re.search(rf"(?m)^{name} \d", version), name
 
 
+def test_commands_for_people_say_where_their_output_went() -> None:
+    for place, why in ((">/dev/full", "No space left on device"), (">&-", "Bad file descriptor")):
+        for args in ("--version", "filters", "check"):
+            done = shell(f'"$@" {args} {place}')
+            assert (done.status, done.err) == (1, f"mailscan: standard output cannot be written: {why}\n")
+        assert shell(f'"$@" scan --help {place}').status == 75
+
+
 def test_filters_and_init(tmp_path: Path) -> None:
     assert b"spamtrap " in mailscan("filters").out
     assert b"local_parts = " in mailscan("filters", "spamtrap").out

@@ -5,6 +5,7 @@ A pipe never imports this module (mailscan.cli.options).
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import time
@@ -53,17 +54,24 @@ def run_command(args: Sequence[str]) -> int:
         raise UsageError(f'there is no command "{word}"; there are {", ".join(sorted(group.commands))}')
     status = 0
     try:
-        group.main(args=list(args), prog_name="mailscan")
-    except SystemExit as leaving:
-        status = leaving.code if isinstance(leaving.code, int) else 1 if leaving.code else 0
+        try:
+            group.main(args=list(args), prog_name="mailscan")
+        except SystemExit as leaving:
+            status = leaving.code if isinstance(leaving.code, int) else 1 if leaving.code else 0
+        _flush()
     except MailscanError as error:
         click.echo(f"mailscan: {error}", err=True)
         status = 1
-    try:
-        sys.stdout.flush()
-    except OSError:  # whoever read it has gone
+    except OSError as error:
+        click.echo(f"mailscan: standard output cannot be written: {error.strerror}", err=True)
         status = 1
     return status
+
+
+def _flush() -> None:
+    if sys.stdout is None:  # Python's way to say that it was closed
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+    sys.stdout.flush()
 
 
 def explain_usage(args: Sequence[str], wrong: str) -> Values | None:
@@ -74,7 +82,7 @@ def explain_usage(args: Sequence[str], wrong: str) -> Values | None:
     try:
         context = scan_command.make_context("mailscan scan", list(args))
     except click.exceptions.Exit:
-        sys.stdout.flush()
+        _flush()
         return None
     except click.UsageError as error:
         words = " ".join(error.format_message().split()).rstrip(".") or wrong

@@ -44,6 +44,8 @@ def reason(error: BaseException) -> str:
         return "not enough memory"
     if isinstance(error, KeyboardInterrupt):
         return "interrupted"
+    if isinstance(error, OSError):
+        return str(error)
     if isinstance(error, ImportError):
         return f"{error.name or 'a module'} cannot be imported: {error}"
     return f"internal error: {type(error).__name__}: {error} ({_place(error)})"

@@ -19,7 +19,7 @@ DISTRIBUTIONS = ("click", "dnspython", "pybase64", "pylibmagic", "pyspf", "pytho
 def list_filters() -> None:
     """Print the name of every built-in filter and the first line about it."""
     rows = [(name, _summary(name)) for name in filter_names()]
-    if sys.stdout.isatty():
+    if sys.stdout is not None and sys.stdout.isatty():
         from rich.console import Console
         from rich.table import Table
 
