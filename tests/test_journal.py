@@ -13,6 +13,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
+from conftest import PROJECT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -147,3 +148,13 @@ def test_syslog_gets_the_mail_facility_and_the_line_as_it_is(monkeypatch: pytest
     monkeypatch.setitem(sys.modules, "syslog", real)
     assert journal.write("syslog", "100 %s", silent) == ""
     assert calls == [("mailscan", 1, 16), (6, "100 %s")]
+
+
+def test_the_documentation_names_every_field() -> None:
+    page = (PROJECT / "docs" / "log.md").read_text(encoding="utf-8")
+    finding = Finding("a", "b")
+    verdict = Verdict("reject", code="a", rule="r", would="w", quarantine="q", score=1.0)
+    verdict.account = (Asked("r", "u", "found", "", [finding]), Asked("s", "u", "error", "why"))
+    envelope = Envelope("a", ["b"], "c", queue_id="d")
+    named = journal.entry(verdict, envelope, policy="p", milliseconds=1, error="e")
+    assert re.findall(r"(?m)^\| `([a-z_]+)` \|", page) == list(named)
