@@ -51,8 +51,8 @@ class UserFile(Filter):
             found = self._load()(mail, outside)
             return [_plain(one, self.path) for one in _listed(found)]
 
-        # A little less than we have, so that we are told of it and not stopped with it.
-        plain = self._in_child(work, max(outside.remaining() - 0.02, 0.01))
+        # A little less than we have: the child's end is told in better words than our own.
+        plain = self._in_child(work, outside.remaining() * 0.9)
         return [_finding(one) for one in plain]
 
     def _in_child(self, work: Callable[[], object], seconds: float) -> list[tuple[object, ...]]:
