@@ -337,6 +337,28 @@ def test_a_crash_in_a_rule_is_said(tmp_path: Path) -> None:
     assert b'error="mine: ' in done.out
 
 
+def test_check_names_every_mistake(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("def check(mail, outside):\n    return []\n")
+    mine = '[[filter]]\nuse = "./mine.py"\n'
+    done = mailscan("check", policy(tmp_path, mine), "--door", "text")
+    assert (done.status, done.err) == (0, "")
+    assert b"no mistakes; the rules are mine\n" in done.out
+    assert b"it must not want body, change, rcpt_add, rcpt_remove at --format text" in done.out
+    done = mailscan("check", policy(tmp_path, mine + '[[filter]]\nuse = "subjekt"\n[log]\nform = "x"\n[sites]\n'))
+    assert (done.status, done.out, done.err.count("\n")) == (1, b"", 3)
+    (tmp_path / "mine.py").write_text("def check(:\n")
+    done = mailscan("check", policy(tmp_path, mine))
+    assert (done.status, done.out) == (1, b"")
+    assert re.search(r"\[\[filter\]\] 1 \(mine\): .*mine.py:1: SyntaxError", done.err)
+
+
+def test_too_little_memory() -> None:
+    """The interpreter and the first 150 MB do not fit into 150 MB."""
+    done = shell('ulimit -v 150000; "$@" --file /dev/zero')
+    failed(done, "not enough memory")
+    failed(mailscan("--file", "/dev/zero"), "the message has more than 150000000 octets")
+
+
 def test_the_log_changes_no_verdict(tmp_path: Path) -> None:
     log = tmp_path / "log"
     path = policy(tmp_path, f'[log]\nto = "{log}"\n')

@@ -179,7 +179,7 @@ def check(policy: str | None, door: str | None) -> None:
     if problems:
         raise SystemExit(1)
     rules = ", ".join(rule.name for rule in loaded.rules)
-    click.echo(f"{loaded.source}: no mistakes; {len(loaded.rules)} rules: {rules}")
+    click.echo(f"{loaded.source}: no mistakes; the rules are {rules}" if rules else f"{loaded.source}: it has no rules")
     for rule in loaded.rules if door else ():
         if "/" in rule.use and (unable := sorted(CARRIES["json"] - CARRIES[door or ""] - {"remove"})):
             click.echo(f"  {rule.name} is Python of your own: it must not want {', '.join(unable)} at --format {door}")
