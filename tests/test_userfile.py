@@ -87,7 +87,7 @@ HURTS = [
     ("def check(mail, outside):\n    while True: pass\n", "did not answer within"),
     ("import time\ndef check(mail, outside):\n    time.sleep(60)\n", "did not answer within"),
     ("def check(mail, outside):\n    x = bytearray(2_000_000_000)\n", "more memory than [limits] child_memory"),
-    ("def check(mail, outside):\n    x = []\n    while True: x.append('y' * 1_000_000)\n", "more memory than"),
+    ("def check(mail, outside):\n    x = []\n    while True: x.append('y' * 40_000_000)\n", "more memory than"),
     ("import os\ndef check(mail, outside):\n    os.closerange(0, 100)\n", " answer"),
     ("import os\ndef check(mail, outside):\n    os.kill(os.getpid(), 15)\n", "killed by signal 15"),
     ("import os\ndef check(mail, outside):\n    os.fork()\n    while True: pass\n", "did not answer within"),
