@@ -87,7 +87,10 @@ HURTS = [
     ("def check(mail, outside):\n    while True: pass\n", "did not answer within"),
     ("import time\ndef check(mail, outside):\n    time.sleep(60)\n", "did not answer within"),
     ("def check(mail, outside):\n    x = bytearray(2_000_000_000)\n", "more memory than [limits] child_memory"),
-    ("def check(mail, outside):\n    x = []\n    while True: x.append('y' * 40_000_000)\n", "more memory than"),
+    (
+        "def check(mail, outside):\n    x = []\n    while True: x.append('y' * 40_000_000)\n",
+        "more memory than | did not answer",
+    ),
     ("import os\ndef check(mail, outside):\n    os.closerange(0, 100)\n", " answer"),
     ("import os\ndef check(mail, outside):\n    os.kill(os.getpid(), 15)\n", "killed by signal 15"),
     ("import os\ndef check(mail, outside):\n    os.fork()\n    while True: pass\n", "did not answer within"),
@@ -112,7 +115,7 @@ def test_a_hurt_is_the_on_error_of_the_rule(tmp_path: Path, source: str, said: s
     ignored = judge(own(tmp_path, source, 'on_error = "ignore"'))
     assert time.monotonic() - began < 6
     assert ignored.account[0].outcome == "error"
-    assert said in ignored.account[0].why
+    assert any(one in ignored.account[0].why for one in said.split(" | "))
     assert "\n" not in ignored.account[0].why
     assert (ignored.action, ignored.rule) == ("reject", "spamtrap"), "the next rule was asked, and saw the mail"
     assert len(os.listdir("/proc/self/fd")) < 60
