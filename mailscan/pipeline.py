@@ -9,7 +9,7 @@ import time
 
 from mailscan.errors import MailscanError, OutOfTime
 from mailscan.timer import Limit
-from mailscan.verdict import Asked, Edits, Finding, Verdict
+from mailscan.verdict import FAILURE_CODE, FAILURE_REPLY, Asked, Edits, Finding, Verdict
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 REJECT_CODE, REJECT_REPLY = "550 5.7.1", "Message refused by local policy"
 TEMPFAIL_CODE, TEMPFAIL_REPLY = "451 4.7.1", "Message deferred by local policy, try again later"
-FAILURE_CODE, FAILURE_REPLY = "451 4.3.0", "Message could not be checked"
 
 # A mail that has more to find than this is no better understood with all of it.
 MOST_FINDINGS = 100

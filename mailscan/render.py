@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from mailscan.errors import MailscanError
 from mailscan.outgoing import header_field, header_lines, reply_lines
+from mailscan.verdict import FAILURE_CODE, FAILURE_REPLY, Verdict
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from mailscan.message import Message
-    from mailscan.verdict import Edits, Verdict
+    from mailscan.verdict import Edits
 
 FORMATS = ("text", "kv", "json", "message")
 # What each door can do to a mail. Removing header fields is never refused: a door that cannot has nothing forged
@@ -28,9 +29,6 @@ _CALLED = {
     "rcpt_remove": "a recipient removed",
     "body": "the body replaced",
 }
-# What a sender hears when we, not the policy, could not go on.
-FAILURE_CODE = "451 4.3.0"
-FAILURE_REPLY = "Message could not be checked"
 _CODES = {"accept": "", "reject": "550 5.7.1", "tempfail": "451 4.7.1"}
 _REPLIES = {"reject": "Message refused", "tempfail": "Message could not be accepted now"}
 
@@ -64,7 +62,6 @@ def failure(form: str, reason: str) -> bytes:
         return _pairs(verdict="tempfail", code=FAILURE_CODE, message=FAILURE_REPLY, error=_reason(reason))
     if form == "json":
         from mailscan.document import document, to_json
-        from mailscan.verdict import Verdict
 
         verdict = Verdict("tempfail", code=FAILURE_CODE, reply=[FAILURE_REPLY])
         return to_json(document(verdict) | {"error": reason})

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     Decision = Literal["accept", "reject", "tempfail"]
     Outcome = Literal["found", "clear", "error", "not-asked"]
 
+# What a sender hears when we, not the policy, could not go on.
+FAILURE_CODE = "451 4.3.0"
+FAILURE_REPLY = "Message could not be checked"
 ACTIONS = ("accept", "reject", "tempfail", "quarantine", "tag", "score", "ignore")
 
 
