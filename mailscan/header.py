@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 # One field: the name, blanks that RFC 5322 4.5 once allowed before the colon, the body with its folded lines.
 _FIELDS = re.compile(rb"^[!-9;-~]+[ \t]*:[^\n]*(?:\n[ \t][^\n]*)*\n?", re.MULTILINE)
+_NAME = re.compile(rb"[!-9;-~]+[ \t]*:")
+_UNFOLDED = re.compile(rb"\n(?![ \t])")
 # A header longer than this is looked through line by line: the search for its end must not run through what follows.
 _WINDOW = 1 << 14
 
@@ -63,25 +65,38 @@ class Headers:
         self.source = source
         self.start = start
         self.end = end
-        # The fields' octets, kept from the search for the header's end unless they are many.
-        self._pieces = pieces if end - start <= _WINDOW else None
+        # The fields' octets, from the search for the header's end; None if the header is long.
+        self._pieces = pieces
         self._fields: list[Field] | None = None
-        self._named: dict[str, list[Field]] | None = None
+        self._named: dict[str, list[Field]] = {}
         self._content: dict[bytes, bytes] | None = None
+
+    def _spans(self) -> Iterator[tuple[int, int]]:
+        at = self.start
+        if self._pieces is None:
+            while at < self.end:
+                end = _field_end(self.source, at, self.end)
+                yield at, end
+                at = end
+        else:
+            for piece in self._pieces:
+                end = at + len(piece)
+                yield at, end
+                at = end
 
     def _all(self) -> list[Field]:
         if self._fields is None:
-            pieces = self._pieces
-            if pieces is None:
-                pieces = _FIELDS.findall(self.source, self.start, self.end)
             hint = self._charset_hint()
-            source, at = self.source, self.start
-            self._fields = fields = []
-            for piece in pieces:
-                name = piece[: piece.find(b":")].rstrip().decode("ascii")
-                end = at + len(piece)
-                fields.append(Field(name, at, end, source, hint))
-                at = end
+            source = self.source
+            names: dict[bytes, str] = {}
+            fields: list[Field] = []
+            for start, end in self._spans():
+                octets = source[start : source.find(b":", start, end)]
+                name = names.get(octets)
+                if name is None:
+                    name = names[octets] = octets.rstrip().decode("ascii")
+                fields.append(Field(name, start, end, source, hint))
+            self._fields = fields
         return self._fields
 
     def _charset_hint(self) -> str | None:
@@ -100,44 +115,65 @@ class Headers:
         Few fields of a message are `Content-` ones: this does without the objects.
         """
         if self._content is None:
-            self._content = content = {}
-            for piece in self._pieces or self._content_pieces():
-                if piece[0] in b"cC":
-                    key, _, value = piece.partition(b":")
-                    key = key.rstrip().lower()
-                    if key not in content:
-                        value = value.strip()
-                        content[key] = unfold(value) if b"\n" in value else value
+            content: dict[bytes, bytes] = {}
+            self._content = content
+            if self._pieces is None:
+                self._find_content(content)
+            else:
+                for piece in self._pieces:
+                    if piece[0] in b"cC":
+                        colon = piece.find(b":")
+                        key = piece[:colon].rstrip().lower()
+                        if key not in content:
+                            value = piece[colon + 1 :].strip()
+                            content[key] = unfold(value) if b"\n" in value else value
         return self._content
 
-    def _content_pieces(self) -> Iterator[bytes]:
-        for field in _FIELDS.finditer(self.source, self.start, self.end):
-            if self.source[field.start()] in b"cC":
-                yield field[0]
-
-    def _by_name(self) -> dict[str, list[Field]]:
-        if self._named is None:
-            named: dict[str, list[Field]] = {}
-            self._named = named
-            for field in self._all():
-                named.setdefault(field.name.lower(), []).append(field)
-        return self._named
+    def _find_content(self, content: dict[bytes, bytes]) -> None:
+        """The same of a long header, without a copy of it."""
+        source = self.source
+        for start, end in self._spans():
+            if source[start : start + 8].lower() == b"content-":
+                colon = source.find(b":", start, end)
+                key = source[start:colon].rstrip().lower()
+                if key not in content:
+                    content[key] = unfold(source[colon + 1 : end].strip())
 
     def fields(self, name: str) -> list[Field]:
         """The fields of that name, in order."""
-        return list(self._by_name().get(name.lower(), ()))
+        name = name.lower()
+        found = self._named.get(name)
+        if found is None:
+            found = self._named[name] = self._find(name)
+        return list(found)
+
+    def _find(self, name: str) -> list[Field]:
+        """A filter asks for a field or two: the others are not made for it."""
+        source, length = self.source, len(name)
+        if self._fields is not None or not name.isascii():
+            return [field for field in self._all() if field.name.lower() == name]
+        wanted = name.encode("ascii")
+        found: list[Field] = []
+        for start, end in self._spans():
+            if source[start : start + length].lower() == wanted:
+                colon = source.find(b":", start, end)
+                if start + length == colon or source[start + length : colon].isspace():
+                    found.append(
+                        Field(source[start : start + length].decode(), start, end, source, self._charset_hint())
+                    )
+        return found
 
     def get(self, name: str) -> str | None:
         """The decoded text of the first field of that name, or None."""
-        found = self._by_name().get(name.lower())
+        found = self.fields(name)
         return found[0].text if found else None
 
     def get_all(self, name: str) -> list[str]:
         """The decoded text of every field of that name, in order."""
-        return [field.text for field in self._by_name().get(name.lower(), ())]
+        return [field.text for field in self.fields(name)]
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and name.lower() in self._by_name()
+        return isinstance(name, str) and bool(self.fields(name))
 
     def __iter__(self) -> Iterator[Field]:
         return iter(self._all())
@@ -161,14 +197,20 @@ def read_header(source: bytes, start: int, limit: int) -> tuple[Headers, int]:
         if sum(map(len, pieces)) == end - start:
             return Headers(source, start, end, pieces), end + (1 if source[end] == 0x0A else 2)
     at = start
-    while at < limit and (field := _FIELDS.match(source, at, limit)) is not None:
-        at = field.end()
+    while at < limit and _NAME.match(source, at, limit) is not None:
+        at = _field_end(source, at, limit)
     body = at
     if source.startswith(b"\n", at, limit):
         body = at + 1
     elif source.startswith(b"\r\n", at, limit):
         body = at + 2
     return Headers(source, start, at), body
+
+
+def _field_end(source: bytes, start: int, limit: int) -> int:
+    """Where the next line that is no continuation begins, or the limit."""
+    end = _UNFOLDED.search(source, start, limit)
+    return limit if end is None else end.end()
 
 
 def _blank_line(source: bytes, start: int, limit: int) -> int:

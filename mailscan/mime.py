@@ -278,11 +278,11 @@ class _Reader:
         from mailscan.transfer import decode
 
         size = end - part.body_start
-        if size > self.budget.octets:
+        if (size if part.encoding == "quoted-printable" else size // 4 * 3) > self.budget.octets:
             part.unread = True
             return
-        self.budget.octets -= size
         inner = decode(self.source, part.encoding, part.body_start, end)
+        self.budget.octets -= len(inner)
         reader = _Reader(inner, self.budget, self.carrier or (part.start, end))
         part.children = (reader.entity(0, part.path + ".1", "text/plain", level + 1),)
 

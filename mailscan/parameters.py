@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 
 from mailscan.text import decode_header, decode_octets
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 # A value may be a quoted string, or anything up to the next ";": people do not quote names with blanks in them.
 _PARAMETER = re.compile(rb';[ \t]*([^\s;="]+)[ \t]*=[ \t]*("[^"\\]*(?:\\.[^"\\]*)*"?|[^;]*)', re.DOTALL)
 _TYPE = re.compile(rb"[ \t]*([!-'*-.0-:<-~]+)[ \t]*/[ \t]*([!-'*-.0-:<-~]+)(?!/)")
+# More parameters than this are read by nobody.
+_MOST = 10_000
 _SECTION = re.compile(r"\*(?:0*([0-9]{1,6}))?(\*?)")
 
 
@@ -28,7 +31,8 @@ def read_parameters(value: bytes) -> list[tuple[str, bytes]]:
     Only quoted quotes and backslashes lose their backslash: names as "C:\\temp\\x.doc" are sent, and shown, so.
     """
     found: list[tuple[str, bytes]] = []
-    for name, octets in _PARAMETER.findall(value):
+    for match in islice(_PARAMETER.finditer(value), _MOST):
+        name, octets = match.groups()
         if octets[:1] == b'"':
             octets = octets[1:-1] if len(octets) > 1 and octets[-1:] == b'"' else octets[1:]
             if b"\\" in octets:

@@ -8,6 +8,7 @@ sent, and whoever prints or sends text escapes it.
 from __future__ import annotations
 
 import re
+from codecs import charmap_decode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,9 +42,17 @@ _READ_AS = {
     "win_1251": "cp1251", "win1251": "cp1251", "koi8": "koi8_r", "koi8_ru": "koi8_u", "x_cp1252": "cp1252",
     "x_cp1251": "cp1251", "x_cp1250": "cp1250", "ansi": "cp1252", "x_ansi": "cp1252",
 }  # fmt: skip
-_LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:+-]*")
+_LABEL = r"[A-Za-z0-9][A-Za-z0-9_.:+-]*"
+_WESTERN = (
+    "".join(map(chr, range(128)))
+    + "\u20ac\x81\u201a\u0192\u201e\u2026\u2020\u2021\u02c6\u2030\u0160\u2039\u0152\x8d\u017d\x8f"
+    + "\x90\u2018\u2019\u201c\u201d\u2022\u2013\u2014\u02dc\u2122\u0161\u203a\u0153\x9d\u017e\u0178"
+    + "".join(map(chr, range(160, 256)))
+)
 # What an encoded-word begins with (RFC 2047 2, the language of RFC 2231 5). The text follows, up to the next "?=".
-_WORD = re.compile(rb"=\?([!->@-~]{1,100})\?([bBqQ])\?")
+_WORD = rb"=\?([!->@-~]{1,100})\?([bBqQ])\?"
+# A field with more words than this is no text that anybody reads; the rest of it stays as it is.
+_MOST_WORDS = 10_000
 
 
 class Run:
@@ -62,7 +71,7 @@ class Run:
 
 def codec(charset: str) -> str | None:
     """The name of Python's codec for a charset as people write it (quoted, misspelt, with junk after it), or None."""
-    label = _LABEL.search(charset[:200])
+    label = re.search(_LABEL, charset[:200])
     if label is None:
         return None
     name = label[0].lower().replace("-", "_").replace(".", "_").replace(":", "_")
@@ -89,12 +98,12 @@ def decode_octets(octets: bytes, charset: str | None = None) -> str:
             return str(octets, "utf-8")
         except UnicodeDecodeError:
             return _repaired_utf8(octets) if name == "utf_8" else _western(octets)
+    if name == "cp1252":
+        return _western(octets)
     try:
         return _whole(str(octets, name))
     except UnicodeError:
         pass
-    if name == "cp1252":
-        return _western(octets)
     try:
         return str(octets, "utf-8")
     except UnicodeDecodeError:
@@ -103,24 +112,12 @@ def decode_octets(octets: bytes, charset: str | None = None) -> str:
 
 def _repaired_utf8(octets: bytes) -> str:
     text = str(octets, "utf-8", "replace")
-    if any(char > "\x7f" and char != "\ufffd" for char in text):
-        return text
-    return _western(octets)
+    return _western(octets) if text.replace("\ufffd", "").isascii() else text
 
 
 def _western(octets: bytes) -> str:
-    try:
-        return str(octets, "cp1252")
-    except UnicodeDecodeError:
-        # The five octets that windows-1252 leaves undefined are C1 controls, as browsers have it.
-        return "".join([_WESTERN[octet] for octet in octets]) if len(octets) < 1000 else _western_long(octets)
-
-
-def _western_long(octets: bytes) -> str:
-    return str(octets, "latin-1").translate(dict(enumerate(_WESTERN)))
-
-
-_WESTERN = [bytes([octet]).decode("cp1252", "ignore") or chr(octet) for octet in range(256)]
+    """Windows-1252; the five octets that it leaves undefined are C1 controls, as the WHATWG has it."""
+    return charmap_decode(octets, "strict", _WESTERN)[0]
 
 
 def _whole(text: str) -> str:
@@ -190,7 +187,11 @@ def _flush(runs: list[Run], pending: list[bytes], charset: str) -> None:
 def _encoded_words(value: bytes) -> Iterator[tuple[int, int, str, bytes]]:
     """(start, end, charset, octets) of each encoded-word. Linear: no octet of a word's text is looked at twice."""
     at = 0
-    while (head := _WORD.search(value, at)) is not None:
+    begins = re.compile(_WORD)
+    for _ in range(_MOST_WORDS):
+        head = begins.search(value, at)
+        if head is None:
+            return
         close = value.find(b"?=", head.end())
         if close < 0:
             return

@@ -7,13 +7,18 @@ import re
 
 from pybase64 import b64decode
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 # Larger bodies are decoded in pieces, so that no more than the result is held beside the message.
 _PIECE = 1 << 20
+_LINES = 1 << 16
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _FOREIGN = bytes(octet for octet in range(256) if octet not in _ALPHABET and octet != 0x3D)
-_BLANKS = b" \t\r\n\v\f"
+_NOT_BASE64 = rb"[^A-Za-z0-9+/=\s]"
 _MOST_PADDINGS = 10_000
-_QP_BLANKS = re.compile(rb"(?<![ \t])[ \t]+(?=\r?\n|\Z)")
+_MOST_BAD_LINES = 1_000
 
 
 def decode(octets: bytes, encoding: str, start: int = 0, end: int | None = None) -> bytes:
@@ -27,7 +32,7 @@ def decode(octets: bytes, encoding: str, start: int = 0, end: int | None = None)
     if encoding == "quoted-printable":
         return decode_quoted_printable(octets, start, end)
     if encoding in ("x-uuencode", "uuencode", "x-uue", "uue"):
-        return decode_uuencode(octets[start:end])
+        return decode_uuencode(octets, start, end)
     return octets[start:end]
 
 
@@ -54,21 +59,23 @@ def _decode_large(octets: bytes, start: int, end: int) -> bytes:
     from io import BytesIO
 
     decoded = BytesIO()
+    padding = octets.find(b"=", start, end)
     carry = b""
-    at = start
-    while at < end:
-        piece = carry + octets[at : min(at + _PIECE, end)].translate(None, _BLANKS)
-        after = at + _PIECE
-        whole = len(piece) if after >= end else len(piece) & ~3
-        try:
-            if after < end and b"=" in piece:
-                raise binascii.Error
-            decoded.write(b64decode(piece[:whole], None, True))
-        except binascii.Error:
-            decoded.write(_salvage(carry + octets[at:end]))
-            break
+    for at in range(start, end if padding < 0 else padding, _PIECE):
+        stop = min(at + _PIECE, end if padding < 0 else padding)
+        piece = carry + octets[at:stop].translate(None, _FOREIGN)
+        whole = len(piece) & ~3
+        decoded.write(b64decode(piece[:whole], None, True))
         carry = piece[whole:]
-        at = after
+    if padding < 0:
+        decoded.write(_quads(carry))
+        return decoded.getvalue()
+    rest = BytesIO()
+    rest.write(carry)
+    for at in range(padding, end, _PIECE):
+        rest.write(octets[at : min(at + _PIECE, end)].translate(None, _FOREIGN))
+    for group in _groups(rest.getvalue(), _is_followed_by_text(octets, padding, end)):
+        decoded.write(group)
     return decoded.getvalue()
 
 
@@ -77,13 +84,19 @@ def _salvage(body: bytes) -> bytes:
     clean = body.translate(None, _FOREIGN)
     if padding < 0:
         return _quads(clean)
-    decoded: list[bytes] = []
+    return b"".join(_groups(clean, _is_followed_by_text(body, padding, len(body))))
+
+
+def _is_followed_by_text(octets: bytes, padding: int, end: int) -> bool:
+    return re.compile(_NOT_BASE64).search(octets, padding, end) is not None
+
+
+def _groups(clean: bytes, is_ended_by_padding: bool) -> Iterator[bytes]:
+    """The octets of each run of characters of the alphabet up to its padding."""
     group: list[bytes] = []
-    filled = 0
+    filled = pads = 0
     pieces = clean.split(b"=", _MOST_PADDINGS)
     pieces[-1] = pieces[-1].translate(None, b"=")
-    pads = 0
-    stop = not _clean(body[padding:])
     for piece in pieces:
         if piece:
             pads = 0
@@ -92,17 +105,12 @@ def _salvage(body: bytes) -> bytes:
         pads += 1
         # One pad after three characters, or two after two, completes a group; any other "=" is foreign.
         if filled >= 2 and filled + pads >= 4:
-            decoded.append(_quads(b"".join(group)))
+            yield _quads(b"".join(group))
             group.clear()
             filled = 0
-            if stop:
-                return b"".join(decoded)
-    decoded.append(_quads(b"".join(group)))
-    return b"".join(decoded)
-
-
-def _clean(body: bytes) -> bool:
-    return not body.translate(None, _ALPHABET + b"=" + _BLANKS)
+            if is_ended_by_padding:
+                return
+    yield _quads(b"".join(group))
 
 
 def _quads(clean: bytes) -> bytes:
@@ -118,9 +126,29 @@ def _quads(clean: bytes) -> bytes:
 def decode_quoted_printable(octets: bytes, start: int = 0, end: int | None = None) -> bytes:
     """RFC 2045 6.7. Blanks at the end of a line go (rule 3); a "=" that begins no code stays as it is."""
     end = len(octets) if end is None else end
-    if _ends_in_blanks(octets, start, end):
-        return binascii.a2b_qp(_QP_BLANKS.sub(b"", octets[start:end]))
-    return binascii.a2b_qp(memoryview(octets)[start:end])
+    if end - start <= _LINES:
+        return _decode_lines(octets, start, end)
+    from io import BytesIO
+
+    decoded = BytesIO()
+    at = start
+    while at < end:
+        # Cut after a line end: no code and no trailing blank goes across.
+        after = octets.rfind(b"\n", at, min(at + _LINES, end)) + 1 or octets.find(b"\n", at, end) + 1 or end
+        decoded.write(_decode_lines(octets, at, after))
+        at = after
+    return decoded.getvalue()
+
+
+def _decode_lines(octets: bytes, start: int, end: int) -> bytes:
+    if not _ends_in_blanks(octets, start, end):
+        return binascii.a2b_qp(memoryview(octets)[start:end])
+    lines = octets[start:end].split(b"\n")
+    if b"\r" in lines[0]:
+        stripped = [line[:-1].rstrip(b" \t") + b"\r" if line[-1:] == b"\r" else line.rstrip(b" \t") for line in lines]
+    else:
+        stripped = [line.rstrip(b" \t") for line in lines]
+    return binascii.a2b_qp(b"\n".join(stripped))
 
 
 def is_quoted_printable(octets: bytes) -> bool:
@@ -142,27 +170,35 @@ def _ends_in_blanks(octets: bytes, start: int, end: int) -> bool:
     return False
 
 
-def decode_uuencode(octets: bytes) -> bytes:
-    """A body in uuencode: what stands between "begin MODE NAME" and "end". Without "begin", as it is."""
-    lines = iter(octets.splitlines())
-    for line in lines:
-        if line.startswith(b"begin ") and line[6:7].isdigit():
+def decode_uuencode(octets: bytes, start: int = 0, end: int | None = None) -> bytes:
+    """A body in uuencode: what stands between "begin MODE NAME" and "end". Without "begin", as it is.
+
+    Lines that are not uuencode are passed over; after 1,000 of them it ends.
+    """
+    from io import BytesIO
+
+    end = len(octets) if end is None else end
+    begin = re.compile(rb"^begin [0-7]{3,4} [^\n]*\n", re.MULTILINE).search(octets, start, end)
+    if begin is None:
+        return octets[start:end]
+    decoded = BytesIO()
+    bad = 0
+    at = begin.end()
+    # A line whose blanks were stripped decodes to more than it holds, but not a whole body.
+    while at < end and bad < _MOST_BAD_LINES and decoded.tell() <= end - start:
+        after = octets.find(b"\n", at, end) + 1 or end
+        # A line has 62 characters at most; encoders may leave junk after them.
+        line = octets[at : min(after, at + 100)]
+        at = after
+        if line in (b"end\n", b"end\r\n", b"end"):
             break
-    else:
-        return octets
-    decoded: list[bytes] = []
-    for line in lines:
-        if line.rstrip() == b"end":
-            break
-        if not line:
-            continue
         try:
-            decoded.append(binascii.a2b_uu(line))
+            decoded.write(binascii.a2b_uu(line))
         except binascii.Error:
-            # Encoders that count the last group whole leave junk after it (Python's uu module has the same cure).
+            # Some count the last group whole (Python's uu module has the same cure).
             length = (((line[0] - 32) & 63) * 4 + 5) // 3
             try:
-                decoded.append(binascii.a2b_uu(line[:length]))
+                decoded.write(binascii.a2b_uu(line[:length]))
             except binascii.Error:
-                continue
-    return b"".join(decoded)
+                bad += 1
+    return decoded.getvalue()
