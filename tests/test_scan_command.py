@@ -6,51 +6,11 @@ import json
 import os
 import re
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
-from conftest import PROJECT
-
-START = [sys.executable, "-c", "from mailscan.cli import main; main()"]
-ENVIRON = {"PATH": os.environ.get("PATH", ""), "PYTHONPATH": str(PROJECT), "LANG": "C.UTF-8"}
-LETTER = b"From: joe@example.org\nSubject: a letter\n\nHello\n"
-FAILED = b"4.3.0 Message could not be checked\n"
-QUIET = '[log]\nto = "none"\n'
-
-
-class Done:
-    """How a process ended."""
-
-    def __init__(self, done: subprocess.CompletedProcess[bytes]) -> None:
-        self.status = done.returncode
-        self.out = done.stdout
-        self.err = done.stderr.decode()
-
-
-def mailscan(*args: str, stdin: bytes = LETTER, **environ: str) -> Done:
-    return Done(subprocess.run([*START, *args], input=stdin, capture_output=True, env=ENVIRON | environ, timeout=60))
-
-
-def shell(line: str, stdin: bytes = LETTER, **environ: str) -> Done:
-    """A shell's line, with "$@" for the command."""
-    command = ["sh", "-c", line, "sh", *START]
-    return Done(subprocess.run(command, input=stdin, capture_output=True, env=ENVIRON | environ, timeout=60))
-
-
-def policy(folder: Path, text: str) -> str:
-    path = folder / "policy.toml"
-    path.write_text(text, encoding="utf-8")
-    return str(path)
-
-
-def failed(done: Done, words: str) -> None:
-    """75, the line of a failure, and one line that says why."""
-    assert (done.status, done.out) == (75, FAILED)
-    assert done.err.count("\n") == 1, done.err
-    assert re.search(words, done.err), done.err
-
+from running import ENVIRON, FAILED, LETTER, QUIET, START, Done, failed, mailscan, policy, shell
 
 # What must go through.
 
@@ -267,45 +227,6 @@ def test_a_policy_that_is_not_there() -> None:
     failed(mailscan("--policy", ""), "--policy needs the path")
 
 
-# An installation that is not whole.
-
-
-@pytest.mark.parametrize("module", ["click", "rich", "email", "typing", "dataclasses", "json"])
-def test_what_a_pipe_does_not_need_may_be_broken(tmp_path: Path, module: str) -> None:
-    (tmp_path / f"{module}.py").write_text("raise RuntimeError('poisoned')")
-    path = f"{tmp_path}:{PROJECT}"
-    assert mailscan(PYTHONPATH=path).status == 0
-    assert mailscan("--rcpt", "spamtrap@example.com", "--format", "kv", PYTHONPATH=path).status == 77
-
-
-@pytest.mark.parametrize("module", ["signal", "re", "enum", "functools", "pybase64", "collections"])
-@pytest.mark.parametrize("form", ["text", "kv", "json"])
-def test_what_it_needs_may_be_broken(tmp_path: Path, module: str, form: str) -> None:
-    # site-packages are given by path: with some of these broken, `site` could not start either.
-    (tmp_path / f"{module}.py").write_text("raise RuntimeError('poisoned')")
-    part = b"Content-Transfer-Encoding: base64\nContent-Type: application/zip\n\nUEsDBA==\n"
-    command = [sys.executable, "-S", *START[1:], "--format", form]
-    path = ":".join([str(tmp_path), str(PROJECT), *(one for one in sys.path if "site-packages" in one)])
-    done = Done(subprocess.run(command, input=part, capture_output=True, env=ENVIRON | {"PYTHONPATH": path}))
-    assert done.status == 75
-    if form == "json":
-        assert json.loads(done.out)["verdict"] == "tempfail"
-    else:
-        assert b"Message could not be checked" in done.out
-    assert done.out.count(b"\n") == 1
-
-
-def test_an_interpreter_without_its_packages() -> None:
-    attached = b"Content-Transfer-Encoding: base64\nContent-Type: application/zip\n\nUEsDBA==\n"
-    bare = [sys.executable, "-S", *START[1:]]
-    done = Done(subprocess.run(bare, input=attached, capture_output=True, env=ENVIRON))
-    failed(done, "pybase64")
-    done = Done(subprocess.run([*bare, "--no-such"], input=attached, capture_output=True, env=ENVIRON))
-    failed(done, "--no-such is not understood")
-    done = Done(subprocess.run([*bare, "--help"], capture_output=True, env=ENVIRON))
-    failed(done, "click cannot be imported")
-
-
 # A postmaster's own Python, and the clock.
 
 
@@ -335,21 +256,6 @@ def test_a_crash_in_a_rule_is_said(tmp_path: Path) -> None:
     done = mailscan("--policy", path, "--format", "kv")
     assert (done.status, done.err) == (75, "")
     assert b'error="mine: ' in done.out
-
-
-def test_check_names_every_mistake(tmp_path: Path) -> None:
-    (tmp_path / "mine.py").write_text("def check(mail, outside):\n    return []\n")
-    mine = '[[filter]]\nuse = "./mine.py"\n'
-    done = mailscan("check", policy(tmp_path, mine), "--door", "text")
-    assert (done.status, done.err) == (0, "")
-    assert b"no mistakes; the rules are mine\n" in done.out
-    assert b"it must not want body, change, rcpt_add, rcpt_remove at --format text" in done.out
-    done = mailscan("check", policy(tmp_path, mine + '[[filter]]\nuse = "subjekt"\n[log]\nform = "x"\n[sites]\n'))
-    assert (done.status, done.out, done.err.count("\n")) == (1, b"", 3)
-    (tmp_path / "mine.py").write_text("def check(:\n")
-    done = mailscan("check", policy(tmp_path, mine))
-    assert (done.status, done.out) == (1, b"")
-    assert re.search(r"\[\[filter\]\] 1 \(mine\): .*mine.py:1: SyntaxError", done.err)
 
 
 def test_too_little_memory() -> None:
@@ -385,64 +291,3 @@ def test_an_edit_that_the_format_cannot_carry(tmp_path: Path) -> None:
     assert (done.status, done.out) == (0, b'verdict=accept rcpt_remove="a@b"\n')
     assert mailscan("check", path, "--door", "text").status == 1
     assert mailscan("check", path, "--door", "kv").status == 0
-
-
-# For people.
-
-
-def test_an_account_is_plain_on_a_pipe() -> None:
-    done = mailscan("--explain", "--rcpt", "spamtrap@example.com")
-    assert (done.status, done.out) == (77, b"5.7.1 Spam not wanted here\n")
-    assert "spamtrap.hit  spamtrap@example.com" in done.err
-    assert "policy: the starter policy" in done.err
-    assert "\x1b" not in done.err
-
-
-def test_a_terminal_is_told_that_a_message_is_awaited() -> None:
-    import pty
-
-    ours, theirs = pty.openpty()
-    with subprocess.Popen(START, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRON) as process:
-        assert process.stderr
-        assert b"a message is awaited on standard input" in process.stderr.readline()
-        os.write(ours, LETTER + b"\x04")
-        assert process.wait(10) == 0
-    os.close(ours)
-    os.close(theirs)
-
-
-def test_help_and_version() -> None:
-    for args in (("--help",), ("scan", "--help"), ("check", "--help"), ("filters", "--help"), ("init", "--help")):
-        done = mailscan(*args, stdin=b"")
-        assert (done.status, done.err) == (0, "")
-        assert b"Example" in done.out
-    version = mailscan("--version").out.decode()
-    for name in ("mailscan", "Python", "libmagic", "python-magic", "pyspf", "dnspython", "pybase64", "click"):
-        assert re.search(rf"(?m)^{name} \d", version), name
-
-
-def test_commands_for_people_say_where_their_output_went() -> None:
-    for place, why in ((">/dev/full", "No space left on device"), (">&-", "Bad file descriptor")):
-        for args in ("--version", "filters", "check"):
-            done = shell(f'"$@" {args} {place}')
-            assert (done.status, done.err) == (1, f"mailscan: standard output cannot be written: {why}\n")
-        assert shell(f'"$@" scan --help {place}').status == 75
-
-
-def test_filters_and_init(tmp_path: Path) -> None:
-    assert b"spamtrap " in mailscan("filters").out
-    assert b"local_parts = " in mailscan("filters", "spamtrap").out
-    path = str(tmp_path / "policy.toml")
-    assert mailscan("init", path).status == 0
-    assert Path(path).read_bytes() == mailscan("init").out
-    assert mailscan("check", path).status == 0
-    assert mailscan("--policy", path, "--rcpt", "spamtrap@example.com").status == 77
-    again = mailscan("init", path)
-    assert (again.status, again.err) == (1, f"mailscan: {path} exists and is left as it is\n")
-
-
-def test_python_dash_m_and_completion() -> None:
-    done = subprocess.run([sys.executable, "-m", "mailscan"], input=LETTER, capture_output=True, env=ENVIRON)
-    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
-    done = subprocess.run(START, capture_output=True, env=ENVIRON | {"_MAILSCAN_COMPLETE": "bash_source"})
-    assert b"complete" in done.stdout

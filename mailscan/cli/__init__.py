@@ -54,6 +54,7 @@ def run(
         from mailscan.cli.streams import Streams
 
         streams = Streams(stdin, stdout, stderr)
+        streams.quiet = scanning and form == "kv"
         if not scanning or "_MAILSCAN_COMPLETE" in environ:
             from mailscan.cli.commands import run_command
 
@@ -62,10 +63,9 @@ def run(
 
         values, wrong = read(words)
         form, soft = str(values["format"]), bool(values["soft_exit"]) and values["format"] != "message"
-        if form == "kv":
-            streams.quiet = True
-            if own_process:
-                os.dup2(os.open("/dev/null", os.O_WRONLY), 2)
+        streams.quiet = form == "kv"
+        if streams.quiet and own_process:
+            os.dup2(os.open("/dev/null", os.O_WRONLY), 2)
         from mailscan.cli.scan import scan
 
         return scan(words, values, wrong, streams, environ)
@@ -82,6 +82,10 @@ def _failed(form: str, soft: bool, error: BaseException, streams: Streams | None
         return report(form, error, streams, soft_exit=soft)
     except BaseException:  # noqa: BLE001 - then with what is at hand here
         try:
+            if streams is not None:
+                streams.complain(f"mailscan: {' '.join(str(error).split())}\n".encode("utf-8", "replace"))
+                if streams.begun:
+                    return 75
             words = _LAST_WORDS.get(form, b"4.3.0 Message could not be checked\n")
             return 0 if os.write(stdout, words) == len(words) and soft else 75
         except BaseException:  # noqa: BLE001

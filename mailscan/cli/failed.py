@@ -20,18 +20,23 @@ def report(form: str, error: BaseException, streams: Streams, *, soft_exit: bool
     status = EX_TEMPFAIL
     try:
         with Limit(_SECONDS):
-            streams.say(why)
             # A second verdict after half of the first one would be read as one.
-            if not streams.begun:
-                from mailscan.render import failure
-
-                streams.write(failure(form, why))
+            octets = b"" if streams.begun else _worded(form, why)
+            streams.say(why)
+            if octets:
+                streams.write(octets)
                 status = EX_ACCEPT if soft_exit else EX_TEMPFAIL
     except OSError as unwritten:
         streams.say(f"standard output cannot be written: {unwritten.strerror}")
     except OutOfTime:
         pass
     return status
+
+
+def _worded(form: str, why: str) -> bytes:
+    from mailscan.render import failure
+
+    return failure(form, why)
 
 
 def reason(error: BaseException) -> str:
