@@ -209,7 +209,7 @@ def _encoded_words(value: bytes) -> Iterator[tuple[int, int, str, bytes]]:
 def _decode_q(text: bytes) -> bytes:
     from binascii import a2b_qp
 
-    # A blank before a line end would be dropped by a2b_qp's rules for bodies; there are no line ends in a word.
+    # For a2b_qp "=" before a line end is a soft break, and with a lone CR swallows the rest; a word has no lines.
     return a2b_qp(text.replace(b"=\n", b"=0A").replace(b"=\r", b"=0D"), header=True)
 
 
