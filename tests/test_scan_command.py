@@ -162,6 +162,20 @@ def test_a_reader_that_does_not_read() -> None:
     assert time.monotonic() - began < 5
 
 
+def test_a_standard_error_that_nobody_reads_changes_nothing(tmp_path: Path) -> None:
+    rule = '[[filter]]\nuse = "subject"\nwords = ["x"]\naction = "tag"\nname = "{}"\n'
+    rules = "".join(rule.format(str(n) * 40) for n in range(900))
+    reading, writing = os.pipe()
+    began = time.monotonic()
+    command = [*START, "--explain", "--timeout", "2", "--policy", policy(tmp_path, QUIET + rules)]
+    done = subprocess.run(command, input=LETTER, stdout=subprocess.PIPE, stderr=writing, env=ENVIRON)
+    assert len(os.read(reading, 100_000)) > 60_000  # the pipe was full
+    os.close(reading)
+    os.close(writing)
+    assert (done.returncode, done.stdout) == (0, b"")
+    assert time.monotonic() - began < 6
+
+
 def test_a_closed_standard_error_changes_nothing() -> None:
     assert shell('"$@" 2>&-').status == 0
     done = shell('"$@" --explain 2>&-')

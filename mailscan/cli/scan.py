@@ -77,11 +77,11 @@ class _Run:
         self.policy: Policy | None = None
 
     def judge(self) -> Verdict:
-        """Read, judge, write, explain and log. Raises whatever stops it."""
+        """Read, judge, write, explain and log. Raises what stops it before the verdict is written."""
         from mailscan.mail import Mail
         from mailscan.outside import Outside
         from mailscan.pipeline import scan as walk
-        from mailscan.render import failed_rule, render
+        from mailscan.render import render
 
         with Limit(self.left(self.kept_back)):
             policy = self.load()
@@ -91,11 +91,14 @@ class _Run:
             verdict = walk(Mail(self.envelope, message), policy, Outside(self.end - self.kept_back))
             octets = render(self.request.format, verdict, message)
         self.write(octets)
-        if self.request.explain:
-            self.explain(verdict)
-        elif problem := failed_rule(verdict):
-            self.streams.say(problem)
-        self.log(verdict)
+        try:
+            with Limit(max(self.left(0), _KEPT_BACK)):
+                try:
+                    self.tell(verdict)
+                except Exception as error:  # noqa: BLE001 - the verdict is out, and stays what it is
+                    self.streams.say(reason(error))
+        except OutOfTime:
+            pass  # nobody reads standard error
         return verdict
 
     def left(self, kept_back: float) -> float:
@@ -158,6 +161,16 @@ class _Run:
             raise OutOfTime("out of time: standard output does not take the verdict") from None
         except OSError as error:
             raise MailscanError(f"standard output cannot be written: {error.strerror}") from None
+
+    def tell(self, verdict: Verdict) -> None:
+        """Say what people are to know: in the log, and on standard error."""
+        from mailscan.render import failed_rule
+
+        self.log(verdict)
+        if self.request.explain:
+            self.explain(verdict)
+        elif problem := failed_rule(verdict):
+            self.streams.say(problem)
 
     def explain(self, verdict: Verdict) -> None:
         """The readable account on standard error, in colour on a terminal (no-color.org)."""
