@@ -144,7 +144,7 @@ def _decode_lines(octets: bytes, start: int, end: int) -> bytes:
     if not _ends_in_blanks(octets, start, end):
         return binascii.a2b_qp(memoryview(octets)[start:end])
     lines = octets[start:end].split(b"\n")
-    if b"\r" in lines[0]:
+    if octets.find(b"\r", start, end) >= 0:
         stripped = [line[:-1].rstrip(b" \t") + b"\r" if line[-1:] == b"\r" else line.rstrip(b" \t") for line in lines]
     else:
         stripped = [line.rstrip(b" \t") for line in lines]
