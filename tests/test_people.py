@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pty
 import re
 import subprocess
 import sys
@@ -35,14 +36,23 @@ def test_an_account_is_plain_on_a_pipe() -> None:
 
 
 def test_a_terminal_is_told_that_a_message_is_awaited() -> None:
-    import pty
-
     ours, theirs = pty.openpty()
     with subprocess.Popen(START, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRON) as process:
         assert process.stderr
         assert b"a message is awaited on standard input" in process.stderr.readline()
         os.write(ours, LETTER + b"\x04")
         assert process.wait(10) == 0
+    os.close(ours)
+    os.close(theirs)
+
+
+def test_being_terminated_is_a_tempfail() -> None:
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(START, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRON) as process:
+        assert process.stderr
+        process.stderr.readline()  # it waits for the message now
+        process.terminate()
+        assert process.wait(10) == 75
     os.close(ours)
     os.close(theirs)
 

@@ -68,6 +68,11 @@ def run(
             os.dup2(os.open("/dev/null", os.O_WRONLY), 2)
         from mailscan.cli.scan import scan
 
+        if own_process:
+            import signal
+
+            # At a shutdown, say: Exim's pipe transport bounces mail whose command dies by a signal.
+            signal.signal(signal.SIGTERM, lambda *_: os._exit(75))
         return scan(words, values, wrong, streams, environ)
     except BaseException as error:  # noqa: BLE001 - the mailer must not see another status than 75
         return _failed(form, soft, error, streams, stdout)
