@@ -200,7 +200,7 @@ class _Reader:
         if self._lines and source.find(b"\n--", start - 1, headers.end + 2) >= 0:
             stop = self._next(start)
             if stop is not None and stop.line <= headers.end:
-                headers, body_start = read_header(source, start, max(start, stop.before))
+                headers, body_start = read_header(source, min(start, stop.before), stop.before)
         return self.rest(path, headers, body_start, default, level)
 
     def rest(self, path: str, headers: Headers, body_start: int, default: str, level: int) -> Part:

@@ -192,6 +192,8 @@ def decode_uuencode(octets: bytes, start: int = 0, end: int | None = None) -> by
         at = after
         if line in (b"end\n", b"end\r\n", b"end"):
             break
+        if line.isspace():
+            continue
         try:
             decoded.write(binascii.a2b_uu(line))
         except binascii.Error:
