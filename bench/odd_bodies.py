@@ -29,8 +29,9 @@ _MAGIC = (
 _TOKENS = (
     b"=?utf-8?q?a?= ", b"=?", b"?=", b"=?a?b?", b";a=b", b"; filename*0*=x", b";filename=a.exe", b'"', b'";', b"\\",
     b"(", b"=", b"==", b"=\n", b"=4", b"%41", b"<", b"a@b,", b" ", b"\t", b" \n", b"\r", b"\r\n", b"\n", b"\n ",
-    b"\n\t\n", b"a: b\n", b"--", b"--b\n", b"\n--b", b"--b--\n", b"--b \t\n", b"A", b"QUJD", b"QQ==", b"begin 644 x\n", b"M\n",
-    b"end\n", b"PK\3\4", b"PK\5\6" + bytes(18), b"PK\5\6" + bytes(6) + b"\1\0\1\0\x2e\0\0\0" + bytes(6), b"\0", b"\xff",
+    b"\n\t\n", b"a: b\n", b"--", b"--b\n", b"\n--b", b"--b--\n", b"--b \t\n", b"A", b"QUJD", b"QQ==",
+    b"begin 644 x\n", b"M\n", b"end\n", b"PK\3\4", b"PK\5\6" + bytes(18),
+    b"PK\5\6" + bytes(6) + b"\1\0\1\0\x2e\0\0\0" + bytes(6), b"\0", b"\xff",
     b"\xe2\x82\xac", b"~{", b"+AAA-", b"\x1b$B", b"From x\n",
 )  # fmt: skip
 
