@@ -223,9 +223,10 @@ def _blank_line(source: bytes, start: int, limit: int) -> int:
     if source[first - 1] == 0x0D:
         crlf = source.find(b"\n\r\n", first, limit)
         lone = source.find(b"\n\n", first, limit if crlf < 0 else crlf)
-    else:
-        lone = source.find(b"\n\n", first, limit)
-        crlf = source.find(b"\n\r\n", first, limit if lone < 0 else lone)
-    if crlf < 0 or lone < 0:
-        return max(crlf, lone) + 1 if crlf != lone else -1
-    return min(crlf, lone) + 1
+        return (crlf if lone < 0 else lone) + 1 or -1
+    lone = source.find(b"\n\n", first, limit)
+    # One octet is found thirty times as fast as three.
+    if source.find(b"\r", first, limit if lone < 0 else lone + 2) < 0:
+        return lone + 1 or -1
+    crlf = source.find(b"\n\r\n", first, limit if lone < 0 else lone + 2)
+    return (lone if crlf < 0 else crlf) + 1 or -1

@@ -65,5 +65,6 @@ class Message:
     def parts(self) -> tuple[Part, ...]:
         """Every entity that any mail client might show, depth first, each once."""
         if self._parts is None:
-            self._parts = tuple(part for root in self.readings for part in root.walk())
+            (root,) = self.readings
+            self._parts = tuple(root.walk())
         return self._parts

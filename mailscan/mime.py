@@ -19,6 +19,11 @@ MOST_PARTS = 10_000
 # A message inside base64 is read from a buffer of its own: all these together hold 1.5 × the message, and 1 MB.
 _SPARE = 1 << 20
 _IDENTITY = ("7bit", "8bit", "binary")
+# Transfer encodings as nearly everybody writes them.
+_SPELT: dict[bytes | None, str] = {
+    None: "7bit", b"7bit": "7bit", b"7BIT": "7bit", b"8bit": "8bit", b"8BIT": "8bit", b"base64": "base64",
+    b"BASE64": "base64", b"quoted-printable": "quoted-printable", b"QUOTED-PRINTABLE": "quoted-printable",
+}  # fmt: skip
 _MESSAGE_TYPES = ("message/rfc822", "message/global", "message/news")
 
 
@@ -90,6 +95,8 @@ class Part:
     def encoding(self) -> str:
         """The Content-Transfer-Encoding in lower case; "7bit" where none is declared (RFC 2045 6.1)."""
         value = self._content.get(b"content-transfer-encoding")
+        if value in _SPELT:
+            return _SPELT[value]
         words = value.replace(b";", b" ").replace(b"(", b" ").split(None, 1) if value else None
         return words[0].decode("latin-1").lower() if words else "7bit"
 
@@ -140,6 +147,9 @@ class Part:
 
     def walk(self) -> Iterator[Part]:
         """This entity and all below it, depth first."""
+        if not self.children:
+            yield self
+            return
         waiting = [self]
         while waiting:
             part = waiting.pop()
@@ -152,8 +162,9 @@ class Part:
 
 def read(source: bytes, headers: Headers, body_start: int) -> Part:
     """The tree as the RFCs have it, of the message whose header has been read."""
-    budget = _Budget(len(source))
-    return _Reader(source, budget, None).rest("1", headers, body_start, "text/plain", 1)
+    if headers.content.get(b"content-type", b"")[:1] not in (b"m", b"M"):
+        return Part("1", headers, body_start, "text/plain", None)
+    return _Reader(source, _Budget(len(source)), None).rest("1", headers, body_start, "text/plain", 1)
 
 
 class _Budget:

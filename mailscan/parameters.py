@@ -31,8 +31,11 @@ def read_parameters(value: bytes) -> list[tuple[str, bytes]]:
     Only quoted quotes and backslashes lose their backslash: names as "C:\\temp\\x.doc" are sent, and shown, so.
     """
     found: list[tuple[str, bytes]] = []
-    for match in islice(_PARAMETER.finditer(value), _MOST):
-        name, octets = match.groups()
+    if len(value) <= _MOST:
+        pairs = _PARAMETER.findall(value)
+    else:
+        pairs = [(match[1], match[2]) for match in islice(_PARAMETER.finditer(value), _MOST)]
+    for name, octets in pairs:
         if octets[:1] == b'"':
             octets = octets[1:-1] if len(octets) > 1 and octets[-1:] == b'"' else octets[1:]
             if b"\\" in octets:
