@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 
 # One field: the name, blanks that RFC 5322 4.5 once allowed before the colon, the body with its folded lines.
 _FIELDS = re.compile(rb"^[!-9;-~]+[ \t]*:[^\n]*(?:\n[ \t][^\n]*)*\n?", re.MULTILINE)
-_NAME = re.compile(rb"[!-9;-~]+[ \t]*:")
-_UNFOLDED = re.compile(rb"\n(?![ \t])")
+# The same in steps, for headers that the pattern above would need much memory for; seldom wanted, so not compiled yet.
+_NAME = rb"[!-9;-~]+[ \t]*:"
+_UNFOLDED = rb"\n(?![ \t])"
 # A header longer than this is looked through line by line: the search for its end must not run through what follows.
 _WINDOW = 1 << 14
 
@@ -197,7 +198,7 @@ def read_header(source: bytes, start: int, limit: int) -> tuple[Headers, int]:
         if sum(map(len, pieces)) == end - start:
             return Headers(source, start, end, pieces), end + (1 if source[end] == 0x0A else 2)
     at = start
-    while at < limit and _NAME.match(source, at, limit) is not None:
+    while at < limit and re.compile(_NAME).match(source, at, limit) is not None:
         at = _field_end(source, at, limit)
     body = at
     if source.startswith(b"\n", at, limit):
@@ -209,7 +210,7 @@ def read_header(source: bytes, start: int, limit: int) -> tuple[Headers, int]:
 
 def _field_end(source: bytes, start: int, limit: int) -> int:
     """Where the next line that is no continuation begins, or the limit."""
-    end = _UNFOLDED.search(source, start, limit)
+    end = re.compile(_UNFOLDED).search(source, start, limit)
     return limit if end is None else end.end()
 
 

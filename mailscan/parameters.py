@@ -12,17 +12,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 # A value may be a quoted string, or anything up to the next ";": people do not quote names with blanks in them.
-_PARAMETER = re.compile(rb';[ \t]*([^\s;="]+)[ \t]*=[ \t]*("[^"\\]*(?:\\.[^"\\]*)*"?|[^;]*)', re.DOTALL)
-_TYPE = re.compile(rb"[ \t]*([!-'*-.0-:<-~]+)[ \t]*/[ \t]*([!-'*-.0-:<-~]+)(?!/)")
-# More parameters than this are read by nobody.
+# The count of escapes bounds the memory of the match.
+_PARAMETER = re.compile(rb';[ \t]*([^\s;="]+)[ \t]*=[ \t]*("[^"\\]*(?:\\.[^"\\]*){0,1000}"?|[^;]*)', re.DOTALL)
+# More parameters, or codes within one, than this are read by nobody.
 _MOST = 10_000
-_SECTION = re.compile(r"\*(?:0*([0-9]{1,6}))?(\*?)")
+_SECTION = r"\*(?:0*([0-9]{1,6}))?(\*?)"
 
 
 def media_type(value: bytes) -> str:
     """type/subtype in lower case; "" where the value names none, or is no type (RFC 2045 5.2 leaves the default)."""
-    found = _TYPE.match(value)
-    return f"{found[1].decode()}/{found[2].decode()}".lower() if found else ""
+    kind, _, rest = value.partition(b";")[0].partition(b"/")
+    kind = kind.strip()
+    # Blanks around the slash, a comment or a forgotten ";" behind: RFC 822 3.4.3 allowed, and people send them.
+    words = rest.replace(b"(", b" ").split(None, 1)
+    if not words or not kind or b"/" in words[0] or b" " in kind:
+        return ""
+    name = (kind + b"/" + words[0]).lower().decode("latin-1")
+    return name if name.isascii() and name.isprintable() else ""
 
 
 def read_parameters(value: bytes) -> list[tuple[str, bytes]]:
@@ -74,7 +80,7 @@ def every_name(parameters: Iterable[tuple[str, bytes]]) -> list[str]:
                 names.append(decode_header(octets))
             names.append(decode_octets(octets))
             if b"\\" in octets:
-                names.append(decode_octets(re.sub(rb"\\(.)", rb"\1", octets, flags=re.DOTALL)))
+                names.append(decode_octets(re.sub(rb"\\(.)", rb"\1", octets, count=_MOST, flags=re.DOTALL)))
         elif name.startswith(("filename*", "name*")):
             _section(extended, name, octets)
     for sections in extended.values():
@@ -87,7 +93,7 @@ def every_name(parameters: Iterable[tuple[str, bytes]]) -> list[str]:
 
 def _section(extended: dict[str, list[tuple[int, bool, bytes]]], name: str, octets: bytes) -> None:
     base, _, _ = name.partition("*")
-    section = _SECTION.fullmatch(name, len(base))
+    section = re.compile(_SECTION).fullmatch(name, len(base))
     if section is not None:
         number = int(section[1] or 0)
         is_encoded = section[2] == "*" or section[1] is None
@@ -110,4 +116,4 @@ def _joined(sections: list[tuple[int, bool, bytes]]) -> str:
 
 
 def _percent_decoded(octets: bytes) -> bytes:
-    return re.sub(rb"%([0-9A-Fa-f]{2})", lambda code: bytes([int(code[1], 16)]), octets)
+    return re.sub(rb"%([0-9A-Fa-f]{2})", lambda code: bytes([int(code[1], 16)]), octets, count=_MOST)

@@ -309,6 +309,7 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "boundaries that are prefixes": lambda: nested(
         [b"a" * n for n in range(1, 99)], b"\n" + (b"--" + b"a" * 50 + b"x\n") * 400_000
     ),
+    "a quoted name of 20 MB": lambda: b'Content-Type: a/b; name="' + b"\\x" * 10_000_000 + b'"\n\n',
     "lines that begin as delimiters": lambda: MIXED + b"--\n--bb\n" * 1_500_000,
 }
 
