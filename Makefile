@@ -1,10 +1,13 @@
 # The verbs for developers. `make test` first makes .venv; everything else uses it.
 PYTHON ?= python3
 BIN = .venv/bin
+# How long `make fuzz` and `make soak` go on.
+SECONDS ?= 60
 
 help:
 	@echo "check  style and types        test   the whole test run       bless  rewrite expected output"
-	@echo "bench  ratios to peers        fuzz   mutated mail, for long   soak   many mails in one process"
+	@echo "bench  ratios to peers        fuzz   mutated mail             soak   many mails in one process"
+	@echo "       fuzz and soak: SECONDS=3600 for an hour"
 
 .venv/made: pyproject.toml
 	$(PYTHON) -m venv --without-pip .venv
@@ -27,9 +30,9 @@ bench: .venv/made
 	$(BIN)/python -m bench.reader
 
 fuzz: .venv/made
-	$(BIN)/python -m bench.fuzz
+	$(BIN)/python -m bench.fuzz --seconds $(SECONDS)
 
 soak: .venv/made
-	$(BIN)/python -m bench.soak
+	$(BIN)/python -m bench.soak --seconds $(SECONDS)
 
 .PHONY: help check test bless bench fuzz soak

@@ -33,7 +33,7 @@ STILL = 60.0
 ADDRESS_SPACE = 3_000_000_000
 TELL_EVERY = 10.0
 # Findings of one kind beyond these are counted, not kept.
-KEPT_OF_A_KIND = 2
+KEPT_OF_A_KIND = 4
 
 
 class Child:

@@ -9,9 +9,13 @@ import time
 from pathlib import Path
 
 from mailscan.cli import run
+from mailscan.envelope import Envelope
+from mailscan.mail import Mail
 from mailscan.message import Message
 from mailscan.mime import MOST_LEVELS, MOST_PARTS, Part
-from mailscan.policy import starter_text
+from mailscan.outside import Outside
+from mailscan.pipeline import scan
+from mailscan.policy import load_policy, starter_text
 from mailscan.render import render
 from mailscan.verdict import Edits, Verdict
 
@@ -24,7 +28,7 @@ WIDE = """
 [[filter]]
 use = "match"
 name = "words"
-words = ["free money", "viagra", "a"]
+words = ["free money", "viagra", "click here"]
 action = "tag"
 [[filter]]
 use = "match"
@@ -86,6 +90,7 @@ class Judge:
         self.starter, self.wide = str(folder / "starter.toml"), str(folder / "wide.toml")
         Path(self.starter).write_text(starter_text() + QUIET, encoding="utf-8")
         Path(self.wide).write_text(WIDE + QUIET, encoding="utf-8")
+        self.policy = load_policy(self.wide)
 
     def broken(self, raw: bytes) -> str:
         """The first promise that this message breaks, as "promise: how"; "" if it breaks none. One octet at least."""
@@ -93,6 +98,7 @@ class Judge:
             self._formats(raw)
             _reading(raw)
             _edited(raw)
+            self._line_ends(raw)
         except Broken as broken:
             return str(broken)
         except Exception as error:  # noqa: BLE001 - that nothing raises is one of the promises
@@ -122,8 +128,17 @@ class Judge:
         status, out = self._run(raw, self.wide, "text")
         form = _REPLY if status else _FOLDED
         held(form.fullmatch(out) is not None, "text is headers or a reply", out[:200])
-        status, out = self._run(raw, self.wide, "kv")
-        held(_KV.fullmatch(out) is not None, "kv is one line", out[:200])
+
+    def _line_ends(self, raw: bytes) -> None:
+        """LF and CRLF say the same, of mail without lone CRs and without octets that line ends are part of."""
+        if b"\r" in raw or any(part.encoding == "binary" or b"\0" in part.body for part in Message(raw).parts):
+            return
+        said = []
+        for one in (raw, raw.replace(b"\n", b"\r\n")):
+            verdict = scan(Mail(Envelope(), Message(one)), self.policy, Outside(time.monotonic() + 50))
+            codes = [sorted(found.code for found in asked.findings) for asked in verdict.account]
+            said.append((verdict.action, verdict.rule, codes))
+        held(said[0] == said[1], "LF and CRLF say the same", said)
 
     def _run(self, raw: bytes, policy: str, form: str, *args: str) -> tuple[int, bytes]:
         allowed = SECONDS if len(raw) < SMALL else MOST_SECONDS
