@@ -13,7 +13,12 @@ if TYPE_CHECKING:
 
 # A value may be a quoted string, or anything up to the next ";": people do not quote names with blanks in them.
 # The count of escapes bounds the memory of the match.
-_PARAMETER = re.compile(rb';[ \t]*([^\s;="]+)[ \t]*=[ \t]*("[^"\\]*(?:\\.[^"\\]*){0,1000}"?|[^;]*)', re.DOTALL)
+# Comments may stand around name and value (RFC 2045 5.1); the one before the value is kept, since names have brackets.
+_PARAMETER = re.compile(
+    rb';[ \t]*(?:\([^()]*\)[ \t]*){0,9}([^\s;="()]+)[ \t]*(?:\([^()]*\)[ \t]*){0,9}='
+    rb'[ \t]*((?:\([^()]*\)[ \t]*){0,9})("[^"\\]*(?:\\.[^"\\]*){0,1000}"?|[^;]*)',
+    re.DOTALL,
+)
 # More parameters, or codes within one, than this are read by nobody.
 _MOST = 10_000
 _SECTION = r"\*(?:0*([0-9]{1,6}))?(\*?)"
@@ -34,21 +39,31 @@ def media_type(value: bytes) -> str:
 def read_parameters(value: bytes) -> list[tuple[str, bytes]]:
     """(name in lower case, value without its quotes) of every parameter in order, sections of RFC 2231 apart.
 
+    Where brackets may be a comment or part of the value, both follow each other, first what the RFC has (but a file
+    name is rather taken whole: people do not quote "report (1)").
     Only quoted quotes and backslashes lose their backslash: names as "C:\\temp\\x.doc" are sent, and shown, so.
     """
     found: list[tuple[str, bytes]] = []
     if len(value) <= _MOST:
         pairs = _PARAMETER.findall(value)
     else:
-        pairs = [(match[1], match[2]) for match in islice(_PARAMETER.finditer(value), _MOST)]
-    for name, octets in pairs:
+        pairs = [match.groups() for match in islice(_PARAMETER.finditer(value), _MOST)]
+    for word, comment, octets in pairs:
+        name = word.decode("latin-1").lower()
+        if comment and not octets:
+            comment, octets = b"", comment
+        spelt = comment + octets
         if octets[:1] == b'"':
             octets = octets[1:-1] if len(octets) > 1 and octets[-1:] == b'"' else octets[1:]
             if b"\\" in octets:
                 octets = octets.replace(b"\\\\", b"\\").replace(b'\\"', b'"')
         else:
             octets = octets.rstrip()
-        found.append((name.decode("latin-1").lower(), octets))
+            if octets[-1:] == b")" and b" (" in octets and name not in ("filename", "name"):
+                octets = octets.partition(b" (")[0].rstrip()
+        found.append((name, octets))
+        if comment:
+            found.append((name, spelt.rstrip()))
     return found
 
 

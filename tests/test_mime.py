@@ -136,6 +136,8 @@ def test_types(value: bytes) -> None:
         (b"x/y; a*0=b; a*x=c", {"a": "b"}),
         ("x/y; a=ä".encode(), {"a": "ä"}),
         (b'x/y; a="open; b=c', {"a": "open; b=c"}),
+        (b"x/y; (c) a (d) = (e) b (f)", {"a": "b"}),
+        (b"x/y; a=()b; c=(d)", {"a": "b", "c": "(d)"}),
         (b"x/y;\r\n\ta=b;\r\n c=d e", {"a": "b", "c": "d e"}),
     ],
 )
@@ -159,6 +161,8 @@ def test_parameters(value: bytes, params: dict[str, str]) -> None:
         (b'Content-Disposition: x; filename="a\\.exe"', ("a\\.exe", "a.exe")),
         (b'Content-Disposition: x; filename=""', ()),
         (b"Content-Type: a/b; named=x", ()),
+        (b"Content-Disposition: x; filename=report (1)", ("report (1)",)),
+        (b"Content-Disposition: x; filename=(1) a.exe", ("a.exe", "(1) a.exe")),
     ],
 )
 def test_every_name_once(fields: bytes, names: tuple[str, ...]) -> None:
