@@ -186,6 +186,5 @@ def main() -> None:
     compare("SpamAssassin set 1", real, repeats)
 
 
-
 if __name__ == "__main__":
     main()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import os
 import time
 from typing import TYPE_CHECKING
@@ -14,7 +13,7 @@ from hypothesis import strategies as st
 
 from mailscan.message import Message
 from mailscan.mime import MOST_LEVELS, MOST_PARTS
-from mailscan.transfer import decode, decode_base64, decode_quoted_printable
+from mailscan.transfer import decode_base64
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -192,42 +191,6 @@ def test_transfer_encoding_as_people_write_it(value: bytes) -> None:
 @pytest.mark.parametrize("value", [b"x-odd", b"7bit", b"binary", b""])
 def test_an_unknown_transfer_encoding_leaves_the_octets(value: bytes) -> None:
     assert leaf(b"Content-Transfer-Encoding: " + value, b"=41 SGFs\r\n").data == b"=41 SGFs\r\n"
-
-
-@pytest.mark.parametrize(
-    ("encoded", "octets"),
-    [
-        (b"", b""), (b"=", b""), (b"====", b""), (b"S", b""), (b"SG", b"H"), (b"SGF", b"Ha"), (b"SGFsb", b"Hal"),
-        (b"SGFs\r\nbG8=\r\n", b"Hallo"), (b"S G!F*s-\nbG8", b"Hallo"), (b"\xffSGFs\x00bG8=", b"Hallo"),
-        (b"SGFsbG8=SGFsbG8=\n", b"HalloHallo"), (b"SA==\nSA==\n", b"HH"), (b"S=GFs", b"Hal"),
-        (b"SGFsbG8=\n___\nlist footer\n", b"Hallo"), (b"SGFsbG8=\n--\nhttp://example.com/\n", b"Hallo"),
-    ],
-)  # fmt: skip
-def test_base64_keeps_what_decodes(encoded: bytes, octets: bytes) -> None:
-    assert decode_base64(encoded) == octets
-    large = base64.encodebytes(bytes(3_000_000))
-    assert decode_base64(large + encoded) == bytes(3_000_000) + octets
-
-
-@pytest.mark.parametrize(
-    ("encoded", "octets"),
-    [
-        (b"a=3D=3d\n", b"a==\n"), (b"soft=\nbreak=\r\nend=", b"softbreakend"), (b"soft= \t\nbreak", b"softbreak"),
-        (b"blanks \t\nend ", b"blanks\nend"), (b"blanks \r\nkept=20\r\n", b"blanks\r\nkept \r\n"),
-        (b"=ZZ =4", b"=ZZ =4"), (b"_=\n_", b"__"),
-    ],
-)  # fmt: skip
-def test_quoted_printable(encoded: bytes, octets: bytes) -> None:
-    assert decode_quoted_printable(encoded) == octets
-    assert decode_quoted_printable(b"line=20\n" * 20_000 + encoded) == b"line \n" * 20_000 + octets
-
-
-def test_uuencode() -> None:
-    lines = [binascii.b2a_uu(b"0123456789" * 4), binascii.b2a_uu(b"end of it")]
-    body = b"text\nbegin 644 a.exe\n" + b"".join(lines) + b"\x80\x80 bad\n`\nend\nmore\n"
-    for name in (b"x-uuencode", b"uuencode", b"X-UUE", b"uue"):
-        assert leaf(b"Content-Transfer-Encoding: " + name, body).data == b"0123456789" * 4 + b"end of it"
-    assert decode(b"no beginning\n", "uue") == b"no beginning\n"
 
 
 def test_text_by_charset() -> None:
@@ -408,16 +371,3 @@ def facts(message: Message) -> Iterator[tuple[str, str, tuple[str, ...], str]]:
     for part in message.parts:
         text = "" if part.children else part.text.replace("\r\n", "\n")
         yield part.path, part.type, part.filenames, text
-
-
-@given(st.binary(), st.sampled_from(["base64", "quoted-printable", "uue", "x"]))
-def test_any_octets_decode(octets: bytes, encoding: str) -> None:
-    assert isinstance(decode(octets, encoding), bytes)
-
-
-@given(st.binary(), st.integers(0, 9))
-def test_base64_with_foreign_octets_decodes_to_the_same(octets: bytes, step: int) -> None:
-    encoded = base64.b64encode(octets)
-    noisy = b"".join(encoded[at : at + step + 1] + b"!\r\n" for at in range(0, len(encoded), step + 1))
-    assert decode_base64(encoded) == decode_base64(encoded.rstrip(b"=")) == octets
-    assert decode_base64(noisy)[: len(octets)] == octets

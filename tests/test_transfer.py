@@ -1,0 +1,61 @@
+"""Transfer encodings to octets: what is well-formed exactly, and of anything else what can be read."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailscan.transfer import decode, decode_base64, decode_quoted_printable
+
+
+@pytest.mark.parametrize(
+    ("encoded", "octets"),
+    [
+        (b"", b""), (b"=", b""), (b"====", b""), (b"S", b""), (b"SG", b"H"), (b"SGF", b"Ha"), (b"SGFsb", b"Hal"),
+        (b"SGFs\r\nbG8=\r\n", b"Hallo"), (b"S G!F*s-\nbG8", b"Hallo"), (b"\xffSGFs\x00bG8=", b"Hallo"),
+        (b"SGFsbG8=SGFsbG8=\n", b"HalloHallo"), (b"SA==\nSA==\n", b"HH"), (b"S=GFs", b"Hal"),
+        (b"SGFsbG8=\n___\nlist footer\n", b"Hallo"), (b"SGFsbG8=\n--\nhttp://example.com/\n", b"Hallo"),
+    ],
+)  # fmt: skip
+def test_base64_keeps_what_decodes(encoded: bytes, octets: bytes) -> None:
+    assert decode_base64(encoded) == octets
+    large = base64.encodebytes(bytes(3_000_000))
+    assert decode_base64(large + encoded) == bytes(3_000_000) + octets
+
+
+@pytest.mark.parametrize(
+    ("encoded", "octets"),
+    [
+        (b"a=3D=3d\n", b"a==\n"), (b"soft=\nbreak=\r\nend=", b"softbreakend"), (b"soft= \t\nbreak", b"softbreak"),
+        (b"blanks \t\nend ", b"blanks\nend"), (b"blanks \r\nkept=20\r\n", b"blanks\r\nkept \r\n"),
+        (b"=ZZ =4", b"=ZZ =4"), (b"_=\n_", b"__"),
+    ],
+)  # fmt: skip
+def test_quoted_printable(encoded: bytes, octets: bytes) -> None:
+    assert decode_quoted_printable(encoded) == octets
+    assert decode_quoted_printable(b"line=20\n" * 20_000 + encoded) == b"line \n" * 20_000 + octets
+
+
+def test_uuencode() -> None:
+    lines = [binascii.b2a_uu(b"0123456789" * 4), binascii.b2a_uu(b"end of it")]
+    body = b"text\nbegin 644 a.exe\n" + b"".join(lines) + b"\x80\x80 bad\n`\nend\nmore\n"
+    for name in ("x-uuencode", "uuencode", "x-uue", "uue"):
+        assert decode(body, name) == b"0123456789" * 4 + b"end of it"
+    assert decode(b"no beginning\n", "uue") == b"no beginning\n"
+
+
+@given(st.binary(), st.sampled_from(["base64", "quoted-printable", "uue", "x"]))
+def test_any_octets_decode(octets: bytes, encoding: str) -> None:
+    assert isinstance(decode(octets, encoding), bytes)
+
+
+@given(st.binary(), st.integers(0, 9))
+def test_base64_with_foreign_octets_decodes_to_the_same(octets: bytes, step: int) -> None:
+    encoded = base64.b64encode(octets)
+    noisy = b"".join(encoded[at : at + step + 1] + b"!\r\n" for at in range(0, len(encoded), step + 1))
+    assert decode_base64(encoded) == decode_base64(encoded.rstrip(b"=")) == octets
+    assert decode_base64(noisy)[: len(octets)] == octets
