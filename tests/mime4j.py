@@ -48,6 +48,7 @@ def _entity(source: bytes, tags: Iterator[re.Match[bytes]], path: Path) -> Entit
     texts: dict[bytes, bytes] = {}
     decoded: tuple[bool, bytes] | None = None
     depth = 0
+    is_multipart = False
     for tag in tags:
         name = tag[2]
         if tag[1]:
@@ -56,6 +57,7 @@ def _entity(source: bytes, tags: Iterator[re.Match[bytes]], path: Path) -> Entit
             depth -= 1
         elif name in (b"header", b"multipart"):
             depth += 1
+            is_multipart = is_multipart or name == b"multipart"
         elif name in (b"message", b"body-part"):
             children.append(_entity(source, tags, path))
         elif tag[4]:
@@ -68,6 +70,9 @@ def _entity(source: bytes, tags: Iterator[re.Match[bytes]], path: Path) -> Entit
                 fields.append(text)
             else:
                 texts[name] = text
+    if is_multipart:
+        texts.setdefault(b"preamble", b"")
+        texts.setdefault(b"epilogue", b"")
     return Entity(
         fields, children, texts.get(b"body"), texts.get(b"preamble"), texts.get(b"epilogue"), decoded
     )  # fmt: skip
@@ -89,35 +94,32 @@ def around(part: Part) -> tuple[bytes, bytes]:
     return lf(preamble), lf(after[close.end() :]) if close else b""
 
 
-def disagreements(part: Part, entity: Entity) -> Iterator[tuple[str, bytes, bytes]]:
-    """(`1.2 body`, ours, theirs) of each thing in which a tree of ours is not as expected."""
+def disagreements(part: Part, entity: Entity) -> Iterator[str]:
+    """`1.2 body: 3 for 5` of each thing in which a tree of ours is not as expected: octets, or how many of them."""
     path = part.path
-    ours = [lf(field.raw).rstrip(b"\n") for field in part.headers]
-    if ours != entity.fields:
-        yield f"{path} fields", b"\n".join(ours), b"\n".join(entity.fields)
+    fields = [lf(field.raw).rstrip(b"\n") for field in part.headers]
+    if fields != entity.fields:
+        yield f"{path} fields: {len(fields)} for {len(entity.fields)}"
     children = entity.children
     if len(part.children) != len(children):
-        yield f"{path} children", b"%d" % len(part.children), b"%d" % len(children)
+        yield f"{path} children: {len(part.children)} for {len(children)}"
         # What is left must agree when the entities of no octets are taken away.
         children = [child for child in children if child.fields or child.body or (child.decoded or (True, b""))[1]]
-        if len(part.children) != len(children):
-            return
-    if entity.preamble is not None or entity.epilogue is not None:
-        preamble, epilogue = around(part)
-        if preamble != (entity.preamble or b""):
-            yield f"{path} preamble", preamble, entity.preamble or b""
-        if epilogue != (entity.epilogue or b""):
-            yield f"{path} epilogue", epilogue, entity.epilogue or b""
-    if entity.body is not None and lf(part.body) != entity.body:
-        yield f"{path} body", lf(part.body), entity.body
-    if entity.decoded is not None:
-        is_text, octets = entity.decoded
-        if part.type.startswith("text/") != is_text:
-            yield f"{path} type", part.type.encode(), b"text" if is_text else b"binary"
-        if lf(part.data) != octets:
-            yield f"{path} data", lf(part.data), octets
-    for child, other in zip(part.children, children, strict=True):
-        yield from disagreements(child, other)
+    preamble, epilogue = around(part)
+    stated = (
+        ("preamble", preamble, entity.preamble),
+        ("epilogue", epilogue, entity.epilogue),
+        ("body", lf(part.body), entity.body),
+        ("data", lf(part.data), entity.decoded and entity.decoded[1]),
+    )
+    for matter, ours, theirs in stated:
+        if theirs is not None and ours != theirs:
+            yield f"{path} {matter}: {len(ours)} for {len(theirs)}"
+    if entity.decoded is not None and part.type.startswith("text/") != entity.decoded[0]:
+        yield f"{path} type: {part.type}"
+    if len(part.children) == len(children):
+        for child, other in zip(part.children, children, strict=True):
+            yield from disagreements(child, other)
 
 
 def leaves(entity: Entity) -> list[bytes]:
