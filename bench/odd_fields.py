@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     Mutation = Callable[[Random, bytes], bytes]
 
 NAMES = (
-    b"Subject", b"From", b"To", b"Received", b"Content-Type", b"content-type", b"Content-Disposition", b"X-Spam-Flag",
+    b"Subject", b"Subject", b"Subject", b"From", b"To", b"Received", b"Content-Type", b"content-type", b"X-Spam-Flag",
+    b"Content-Disposition",
     b"Content-Transfer-Encoding", b"MIME-Version", b"X-Mailscan-Tag", b"x-mailscan-would", b"Content-ID", b"Date",
 )  # fmt: skip
 CHARSETS = (
@@ -33,15 +34,27 @@ FILES = (
     b"\\\\a\\b.scr", b'a\\".bat', b"=?utf-8?q?a=2Eexe?=", b"=?utf-8?b?YS5leGU=?=", b"a.exe::$DATA", b"x" * 3000, b"",
     b"a.{00020420-0000-0000-C000-000000000046}", b"a\r\n b.js", b"\xff\xfe.exe", b"a.zip",
 )  # fmt: skip
+# Of encoded-words: line ends, lone surrogates, halves of characters, shifts, what is and is not base64.
+_TEXTS = (
+    b"a", b"=41=", b"=?", b"?=", b"=00", b"=0D=0A", b"=0Aa:_b", b"=81", b"=C3", b"=A4", b"=D8=00", b"=00=DC", b"+2AA-",
+    b"2AA=", b"ANg=", b"QUJD", b"QUI", b"Q===", b"/v8=", b"DQph", b"~{!!~}", b"=1B$B", b"_", b"",
+)  # fmt: skip
+_WORDS = (
+    b"=?utf-8?q?a=0D=0Aa:_b?=", b"=?us-ascii?b?DQoNCmE=?=", b"=?utf-7?q?+2AA-?=", b"=?utf-16-le?b?ANg=?=",
+    b"=?x?q?=81?=", b"=?utf-8?b?8J+S?= =?utf-8?b?qQ==?=", b"=?utf-8?q?=00=1B[2J?=", b"=?utf-8?q?=E2=80=A8=C2=85?=",
+)  # fmt: skip
 _FIELD = re.compile(rb"^[^\r\n:]+:[^\n]*\n(?:[ \t][^\n]*\n)*", re.MULTILINE)
 
 
 def word(chance: Random) -> bytes:
     """One encoded-word of RFC 2047, or what looks like one."""
-    text = chance.choice((b"a", b"=41=", b"=?", b"?=", b"=00=0D=0A", b"QUJD", b"QUI", b"Q===", b"/v8=", b"~{!!~}", b""))
-    text *= chance.choice((1, 1, 1, 3, 100))
-    form = chance.choice((b"=?%s?%s?%s?=", b"=?%s?%s?%s?=", b"=?%s?%s?%s", b"=?%s?%s %s?=", b"=?%s?\n %s?%s?="))
-    return form % (chance.choice(CHARSETS), chance.choice((b"q", b"B", b"b", b"Q", b"x", b"")), text)
+    if chance.random() < 0.3:
+        return chance.choice(_WORDS)
+    text = b"".join(chance.choice(_TEXTS) for _ in range(chance.choice((1, 1, 2, 5))))
+    text *= chance.choice((1, 1, 1, 1, 3, 100))
+    form = chance.choice((b"=?%s?%s?%s?=",) * 6 + (b"=?%s?%s?%s", b"=?%s?%s %s?=", b"=?%s?\n %s?%s?="))
+    coding = chance.choice((b"q", b"Q", b"q", b"b", b"B", b"x", b""))
+    return form % (chance.choice(CHARSETS), coding, text)
 
 
 def words(chance: Random) -> bytes:
@@ -128,6 +141,14 @@ def bend_field(chance: Random, raw: bytes) -> bytes:
     return raw[: one.start()] + bent + raw[one.end() :]
 
 
+def spoken(chance: Random, raw: bytes) -> bytes:
+    """What filters quote, in other words: the first Subject and From, and a name of the first part."""
+    said = chance.choice((words(chance), b"a " + words(chance) + b" b", words(chance) + b" " + words(chance)))
+    name = chance.choice((b"Subject", b"Subject", b"From", b"Content-Disposition"))
+    value = b' attachment; filename="%s"' % said if name[:1] == b"C" else b" " + said
+    return name + b":" + value + b"\n" + re.sub(rb"(?im)^%s:.*\n" % name, b"", raw, count=1)
+
+
 def spooled(chance: Random, raw: bytes) -> bytes:
     """What mailers put above the header."""
     above = (
@@ -144,4 +165,4 @@ def spooled(chance: Random, raw: bytes) -> bytes:
     return chance.choice(above) + raw
 
 
-ALL: tuple[Mutation, ...] = (add_field, add_field, bend_field, bend_field, spooled)
+ALL: tuple[Mutation, ...] = (add_field, add_field, bend_field, bend_field, spoken, spoken, spooled)

@@ -130,9 +130,12 @@ class Judge:
         held(form.fullmatch(out) is not None, "text is headers or a reply", out[:200])
 
     def _line_ends(self, raw: bytes) -> None:
-        """LF and CRLF say the same, of mail without lone CRs and without octets that line ends are part of."""
-        if b"\r" in raw or any(part.encoding == "binary" or b"\0" in part.body for part in Message(raw).parts):
+        """LF and CRLF say the same, of mail without CR, and without octets to which line ends belong."""
+        if b"\r" in raw:
             return
+        for part in Message(raw).parts:
+            if part.encoding != "base64" and (part.encoding == "binary" or b"\0" in part.data or b"PK" in part.data):
+                return
         said = []
         for one in (raw, raw.replace(b"\n", b"\r\n")):
             verdict = scan(Mail(Envelope(), Message(one)), self.policy, Outside(time.monotonic() + 50))
