@@ -103,7 +103,7 @@ def test_no_message() -> None:
 def test_a_file_that_is_no_message(tmp_path: Path) -> None:
     (tmp_path / "empty").touch()
     failed(mailscan("--file", str(tmp_path / "empty")), "no message: .*/empty is empty")
-    failed(mailscan("--file", str(tmp_path)), "is a directory, and --file takes one message")
+    failed(mailscan("--file", str(tmp_path)), "is a directory, and a file with one message is wanted")
     failed(mailscan("--file", str(tmp_path / "none")), "none: No such file or directory")
     failed(mailscan("--file", ""), "--file needs the path")
     (tmp_path / "m").write_bytes(LETTER)

@@ -85,7 +85,8 @@ class _Run:
 
         with Limit(self.left(self.kept_back)):
             policy = self.load()
-            message = self.message(self.read(policy.limits.message_size))
+            raw = read_message(self.request.file, policy.limits.message_size, self.streams)
+            self.envelope, message = with_envelope(self.request, raw)
         # The walk keeps its own deadline; this limit is there in case something in it does not.
         with Limit(self.left(self.kept_back / 2)):
             verdict = walk(Mail(self.envelope, message), policy, Outside(self.end - self.kept_back))
@@ -114,43 +115,6 @@ class _Run:
         self.policy = load_policy(path)
         self.source = self.policy.source
         return self.policy
-
-    def read(self, limit: int) -> bytes:
-        """The octets of the message, at most `limit`."""
-        path = self.request.file
-        if path is None:
-            return self.read_stdin(limit)
-        try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        except (OSError, ValueError) as error:
-            raise UsageError(f"no message: {path}: {getattr(error, 'strerror', error)}") from None
-        try:
-            if stat.S_ISDIR(os.fstat(descriptor).st_mode):
-                raise UsageError(f"no message: {path} is a directory, and --file takes one message")
-            return _read_all(descriptor, limit, path)
-        finally:
-            os.close(descriptor)
-
-    def read_stdin(self, limit: int) -> bytes:
-        """The octets on standard input."""
-        descriptor = self.streams.stdin
-        if descriptor < 0:
-            raise UsageError("no message: standard input is closed")
-        if os.isatty(descriptor):
-            self.streams.say("a message is awaited on standard input (Ctrl-D ends it; --help tells of the options)")
-        return _read_all(descriptor, limit, "standard input")
-
-    def message(self, raw: bytes) -> Message:
-        """The message in `raw`, and our envelope completed by the one that Exim writes above it."""
-        from mailscan.cli.spooled import spooled_envelope
-        from mailscan.message import Message
-
-        spooled = None if self.request.enveloped else spooled_envelope(raw)
-        if spooled is None:
-            return Message(raw)
-        self.envelope.sender, recipients, start = spooled
-        self.envelope.recipients = tuple(recipients)
-        return Message(raw, start=start)
 
     def write(self, octets: bytes) -> None:
         """Put the verdict on standard output."""
@@ -204,6 +168,43 @@ class _Run:
     def milliseconds(self) -> float:
         """How long this run has taken."""
         return (time.monotonic() - self.started) * 1000
+
+
+def read_message(path: str | None, limit: int, streams: Streams) -> bytes:
+    """The octets of the message in a file, or without a path on standard input, at most `limit`.
+
+    Raises `MailscanError` for none, for too many, and for what cannot be read.
+    """
+    if path is None:
+        if streams.stdin < 0:
+            raise UsageError("no message: standard input is closed")
+        if os.isatty(streams.stdin):
+            streams.say("a message is awaited on standard input (Ctrl-D ends it; --help tells of the options)")
+        return _read_all(streams.stdin, limit, "standard input")
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"no message: {path}: {getattr(error, 'strerror', error)}") from None
+    try:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise UsageError(f"no message: {path} is a directory, and a file with one message is wanted")
+        return _read_all(descriptor, limit, path)
+    finally:
+        os.close(descriptor)
+
+
+def with_envelope(request: Request, raw: bytes) -> tuple[Envelope, Message]:
+    """The message in `raw`, and the envelope asked for, completed by the one that Exim writes above the message."""
+    from mailscan.cli.spooled import spooled_envelope
+    from mailscan.message import Message
+
+    spooled = None if request.enveloped else spooled_envelope(raw)
+    if spooled is None:
+        return request.envelope, Message(raw)
+    sender, recipients, start = spooled
+    envelope = request.envelope.replace(recipients=recipients)
+    envelope.sender = sender
+    return envelope, Message(raw, start=start)
 
 
 def _read_all(descriptor: int, limit: int, name: str) -> bytes:
