@@ -33,7 +33,7 @@ action = "tag"
 [[filter]]
 use = "match"
 name = "patterns"
-header_patterns = { From = ['<[^>]*>$'], Subject = ['\\bre:'] }
+header_patterns = { From = ['<[^<>]{1,200}>'], Subject = ['\\bre:'] }
 patterns = ['https?://\\S+']
 action = "quarantine"
 [[filter]]
