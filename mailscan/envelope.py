@@ -65,10 +65,10 @@ def sender_address(text: str) -> str:
 
 
 def bare_address(text: str) -> str:
-    """The address without blanks around it and without one pair of angle brackets."""
+    """The address without blanks around it, and out of the angle brackets it ends in (`<a@b>`, `Joe <a@b>`)."""
     text = text.strip(" \t")
-    if text.startswith("<") and text.endswith(">"):
-        text = text[1:-1].strip(" \t")
+    if text.endswith(">") and "<" in text:
+        text = text[text.rindex("<") + 1 : -1].strip(" \t")
     return text
 
 

@@ -29,7 +29,7 @@ def _lines(verdict: Verdict, source: str, milliseconds: float, colour: bool) -> 
         return f"{_COLOUR[kind]}{text}{_PLAIN}" if colour and kind in _COLOUR else text
 
     said = " ".join(filter(None, (verdict.action, *codes(verdict))))
-    by = f"by rule {printable(verdict.rule)}" if verdict.rule else "no rule ended the walk"
+    by = f"by rule {printable(verdict.rule)}" if verdict.rule else "no rule decided"
     yield f"{paint(said, verdict.action)}  {by}  ({milliseconds:.1f} ms)"
     yield f"  policy: {printable(source)}"
     if verdict.action != "accept":
@@ -81,7 +81,7 @@ def _edits(edits: Edits) -> Iterator[str]:
     for name, value in edits.add:
         yield f"  adds {printable(name)}: {printable(value[:_MOST_DETAIL])}"
     for name in edits.remove:
-        yield f"  removes {printable(name)} as forged"
+        yield f"  removes {printable(name)} as forged (where the format can)"
     for name, index, change in edits.change:
         what = "removes" if change is None else f"sets to {printable(change[:_MOST_DETAIL])}:"
         yield f"  {what} field {index} of the name {printable(name)}"

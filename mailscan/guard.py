@@ -50,7 +50,7 @@ def in_child(work: Callable[[], object], *, seconds: float, memory: int) -> obje
         os.close(answer_in)
         status = _end(child)
     if octets is None:
-        raise FilterError(_last_words(status, time.monotonic() >= end, seconds))
+        raise FilterError(_last_words(status, time.monotonic() >= end))
     try:
         # marshal, not json: it carries bytes and any text, and costs no import. Only our own child writes here.
         return marshal.loads(octets)
@@ -137,9 +137,9 @@ def _end(child: int) -> int:
     return os.waitpid(child, 0)[1]
 
 
-def _last_words(status: int, late: bool, seconds: float) -> str:
+def _last_words(status: int, late: bool) -> str:
     if late:
-        return f"its process did not answer within {seconds:.3g} s"
+        return "its process did not answer in time"
     code = os.waitstatus_to_exitcode(status)
     if code == -signal.SIGKILL:
         return "its process closed the way back to us without an answer"

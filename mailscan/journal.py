@@ -28,14 +28,15 @@ _BARE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012345678
 
 
 def entry(
-    verdict: Verdict | None, envelope: Envelope, *, policy: str, milliseconds: float, error: str = ""
+    verdict: Verdict | None, envelope: Envelope, *, policy: str, milliseconds: float, error: str = "", time: str = ""
 ) -> dict[str, Value]:
-    """The fields of one line, by name, in order; what is not known is left out.
+    """The fields of one line, by name, in order; what is not known is left out. `time` is for logs that add none.
 
     Without a verdict we failed, and `error` says why. `detail` are the words of the rule that decided, or of all that
     found something if none did.
     """
     fields: dict[str, Value] = {
+        "time": time,
         "queue_id": envelope.queue_id or "",
         "client": envelope.client_ip or envelope.client_name or "",
         "sender": "" if envelope.sender is None else envelope.sender or "<>",
@@ -55,7 +56,7 @@ def _judged(verdict: Verdict) -> dict[str, Value]:
     details = [
         detail
         for asked in found
-        if asked.rule == verdict.rule or not verdict.rule or asked.outcome == "error"
+        if verdict.rule in (asked.rule, "", "score") or asked.outcome == "error"
         for detail in [*(finding.detail for finding in asked.findings), asked.why]
         if detail
     ]
@@ -65,7 +66,7 @@ def _judged(verdict: Verdict) -> dict[str, Value]:
         "would": verdict.would,
         "quarantine": verdict.quarantine,
         "score": verdict.score,
-        "findings": [finding.code for asked in found for finding in asked.findings],
+        "findings": [f"{asked.rule}:{finding.code}" for asked in found for finding in asked.findings],
         "failed": [asked.rule for asked in found if asked.outcome == "error"],
         "detail": "; ".join(details),
     }

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import os
 
+from mailscan.trusted import read_trusted
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -213,10 +215,7 @@ def many(read_item: Callable[[str], T], expects: str) -> Reader[tuple[T, ...]]:
 def _lines(path: str, folder: str) -> list[str]:
     path = os.path.join(folder, os.path.expanduser(path))
     try:
-        with open(path, encoding="utf-8") as file:
-            stripped = [line.strip() for line in file]
-    except OSError as error:
-        raise ValueError(f"cannot read the list {path}: {error.strerror}") from None
+        stripped = [line.strip() for line in read_trusted(path).decode("utf-8").splitlines()]
     except UnicodeDecodeError as error:
         raise ValueError(f"the list {path} is not UTF-8 text (octet {error.start})") from None
     return [line for line in stripped if line and not line.startswith("#")]

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from mailscan.keys import many
 
+_PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "fc00::/7", "fe80::/10")
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -42,6 +44,14 @@ def network(text: str) -> Network:
 
 
 networks = many(network, 'a list of networks or addresses, as "192.0.2.0/24"')
+
+
+def is_ours(ip: str, trusted: Iterable[Network]) -> bool:
+    """Whether a canonical address is a client of our own: loopback, private (RFC 1918, RFC 4193), or trusted."""
+    import ipaddress
+
+    address = ipaddress.ip_address(ip)
+    return address.is_loopback or any(address in one for one in (*map(network, _PRIVATE), *trusted))
 
 
 def inside(ip: str, members: Iterable[Network]) -> bool:

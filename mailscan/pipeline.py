@@ -230,7 +230,7 @@ class _Walk:
         return verdict
 
     def by_score(self, total: float) -> Verdict:
-        """The verdict when no rule ended the walk: the sum decides, else the mail is accepted."""
+        """The verdict when no rule decided: the sum decides, else the mail is accepted."""
         limits = self.policy.score
         if limits.reject is not None and total >= limits.reject:
             return Verdict("reject", code=REJECT_CODE, reply=(REJECT_REPLY,), rule="score")

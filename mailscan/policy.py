@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import stat
 
 from mailscan.errors import PolicyError
 from mailscan.keys import Table, choice, flag, meant, number, option, optional, options_of, read_keys, size, text
 from mailscan.networks import networks
 from mailscan.rule import Rule
+from mailscan.trusted import read_trusted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -135,7 +135,10 @@ def load_policy(path: str | None) -> Policy:
         from mailscan import starter
 
         return build_policy(STARTER, b"starter", starter.TABLES, os.path.dirname(__file__))
-    octets = read_trusted(path)
+    try:
+        octets = read_trusted(path)
+    except ValueError as error:
+        raise PolicyError([str(error)]) from None
     import tomllib
 
     try:
@@ -153,26 +156,6 @@ def starter_text() -> str:
     """The starter policy as `mailscan init` writes it."""
     with open(os.path.join(os.path.dirname(__file__), "starter.toml"), encoding="utf-8") as file:
         return file.read()
-
-
-def read_trusted(path: str) -> bytes:
-    """The octets of a policy, or of Python that it loads. Raises `PolicyError` if it cannot be read, or if
-    somebody else may write it: anyone at all, and for uid 0 any owner but root.
-    """
-    try:
-        with open(path, "rb") as file:
-            facts = os.fstat(file.fileno())
-            if not (stat.S_ISREG(facts.st_mode) or stat.S_ISFIFO(facts.st_mode)):
-                raise PolicyError([f"{path}: is no file"])
-            if facts.st_mode & stat.S_IWOTH:
-                raise PolicyError([f"{path}: anyone may write to it; chmod o-w {path}"])
-            if os.geteuid() == 0 and facts.st_uid != 0:
-                raise PolicyError([f"{path}: belongs to uid {facts.st_uid}, and we run as root; chown root {path}"])
-            return file.read()
-    except OSError as error:
-        raise PolicyError([f"{path}: {error.strerror}"]) from None
-    except ValueError as error:
-        raise PolicyError([f"{path!r}: {error}"]) from None
 
 
 def build_policy(source: str, octets: bytes, tables: Mapping[str, object], folder: str) -> Policy:
@@ -193,6 +176,7 @@ class _Builder:
         self.folder = folder
         self.problems: list[str] = []
         self.memory = 0
+        self.trusted: tuple[Network, ...] = ()
 
     def build(self, tables: Mapping[str, object]) -> Policy:
         for name, value in tables.items():
@@ -203,6 +187,7 @@ class _Builder:
         score = self.table(Score, tables.get("score", {}), "[score]") or Score({})
         limits = self.table(Limits, tables.get("limits", {}), "[limits]") or Limits({})
         self.memory = limits.child_memory
+        self.trusted = site.trusted
         log = self.table(Log, tables.get("log", {}), "[log]") or Log({})
         blocks = tables.get("filter", [])
         if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
@@ -242,7 +227,7 @@ class _Builder:
             return None
         try:
             kind = self.own_file(use) if "/" in use else find_filter(use)
-        except PolicyError as error:
+        except (PolicyError, ValueError) as error:
             self.wrong(place, f"use: {error}", "use")
             return None
         keys = tuple(options_of(Rule))
@@ -251,14 +236,14 @@ class _Builder:
         if rule is None or chosen is None:
             return None
         try:
-            rule.settle(chosen)
+            rule.settle(chosen, self.trusted)
         except ValueError as error:
             self.wrong(place, str(error))
             return None
         return rule
 
     def own_file(self, use: str) -> type[Filter]:
-        """The class of a postmaster's own Python file, bound to that file. Raises `PolicyError`."""
+        """The class of a postmaster's own Python file, bound to that file. Raises `ValueError`."""
         from mailscan.userfile import UserFile
 
         path = os.path.abspath(os.path.join(self.folder, os.path.expanduser(use)))

@@ -134,7 +134,11 @@ def edited(message: Message, edits: Edits) -> bytes:
         out.append(raw[at:])
     else:
         out += [raw[at : message.body_start], *_separator(message), edits.body]
-    return b"".join(out)
+    octets = b"".join(out)
+    if removed and octets.startswith(b"From ") and not message.from_line:
+        # It ended the header; standing first it would be envelope, and the fields below it, forged ones too, count.
+        return f"X-Mailscan-Note: header ended with a From line{line_end}".encode("ascii") + octets
+    return octets
 
 
 def _separator(message: Message) -> Iterable[bytes]:

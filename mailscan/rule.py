@@ -5,14 +5,17 @@ from __future__ import annotations
 from mailscan.addresses import AddressList, addresses
 from mailscan.keys import Table, choice, flag, number, option, optional, options_of, seconds, size, table, text
 from mailscan.mail import DATA
-from mailscan.networks import inside, networks
+from mailscan.networks import inside, is_ours, networks
 from mailscan.verdict import ACTIONS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mailscan.envelope import Envelope
     from mailscan.filters import Filter
     from mailscan.mail import Mail
+    from mailscan.networks import Network
 
 # RFC 5321 4.5.3.1.5 gives a reply line 512 octets with code, enhanced code and CRLF.
 REPLY_LINE = 480
@@ -64,7 +67,10 @@ class When(Table):
     senders = optional(addresses, 'the envelope sender is one of these; "<>" is the null sender')
     clients = optional(networks, "the client's address lies in one of these networks")
     authenticated = optional(flag, "whether the client has authenticated itself (SMTP AUTH)")
+    trusted = optional(flag, "whether the client is ours: authenticated, or in [site] trusted, private or loopback")
     larger_than = optional(size, 'the message has more octets than this: a number, or "1 MB"')
+
+    ours: Sequence[Network] = ()
 
     def prepare(self) -> None:
         """Refuses a table that says nothing."""
@@ -79,10 +85,11 @@ class When(Table):
             ("any_recipient", "recipients", self._any_recipient),
             ("senders", "sender", self._sender),
             ("clients", "client_ip", self._client),
+            ("trusted", "client_ip", self._trusted),
         ):
             # A list without items holds for nobody: an empty file must not open the rule to everybody.
             if getattr(self, key) is not None:
-                if not envelope.knows(fact):
+                if not envelope.knows(fact) and not (key == "trusted" and envelope.knows("auth_user")):
                     return f"{fact} not known"
                 if not holds(envelope):
                     return f"when.{key} does not hold"
@@ -105,6 +112,9 @@ class When(Table):
     def _client(self, envelope: Envelope) -> bool:
         return inside(envelope.client_ip or "", self.clients or ())
 
+    def _trusted(self, envelope: Envelope) -> bool:
+        return self.trusted == (envelope.knows("auth_user") or is_ours(envelope.client_ip or "", self.ours))
+
 
 class Rule(Table):
     """The keys that belong to the rule, whatever its filter."""
@@ -125,9 +135,11 @@ class Rule(Table):
     early = option(flag, False, "may refuse before RCPT, where the door can")
     filter: Filter
 
-    def settle(self, chosen: Filter) -> None:
-        """Bind the filter and check the keys against it. Raises `ValueError`."""
+    def settle(self, chosen: Filter, trusted: Sequence[Network] = ()) -> None:
+        """Bind the filter and the site's networks, and check the keys against them. Raises `ValueError`."""
         self.filter = chosen
+        if self.when:
+            self.when.ours = trusted
         self.timeout = self.timeout if self.timeout is not None else chosen.timeout
         self.on_error = self.on_error or chosen.on_error
         if self.action is None and self.score is None and not chosen.decides:

@@ -42,7 +42,14 @@ class UserFile(Filter):
 
     def ready(self) -> None:
         """Load the file in a child; raises `MailscanError` with the line that is wrong."""
-        self._in_child(lambda: (self._load(), ())[1], LOAD_SECONDS)
+
+        def work() -> object:
+            import inspect
+
+            inspect.signature(self._load()).bind("mail", "outside")
+            return ()
+
+        self._in_child(work, LOAD_SECONDS)
 
     def check(self, mail: Mail, outside: Outside) -> Iterable[Finding]:
         """Run the file's `check` in a child and take its findings."""

@@ -81,7 +81,7 @@ def test_a_line_for_people() -> None:
     envelope = Envelope("", ["trap@x", "b@c"], "192.0.2.1", queue_id="1abc-2")
     assert journal.line("logfmt", journal.entry(verdict, envelope, policy="/etc/p.toml", milliseconds=12.34)) == (
         "queue_id=1abc-2 client=192.0.2.1 sender=<> recipients=trap@x,b@c verdict=reject "
-        'code="550 5.7.1" rule=spamtrap findings=spamtrap.hit failed=subject '
+        'code="550 5.7.1" rule=spamtrap findings=spamtrap:spamtrap.hit failed=subject '
         'detail="trap@x; took longer than its timeout of 10 s" policy=/etc/p.toml ms=12.3'
     )
 
@@ -156,5 +156,5 @@ def test_the_documentation_names_every_field() -> None:
     verdict = Verdict("reject", code="a", rule="r", would="w", quarantine="q", score=1.0)
     verdict.account = (Asked("r", "u", "found", "", [finding]), Asked("s", "u", "error", "why"))
     envelope = Envelope("a", ["b"], "c", queue_id="d")
-    named = journal.entry(verdict, envelope, policy="p", milliseconds=1, error="e")
+    named = journal.entry(verdict, envelope, policy="p", milliseconds=1, error="e", time="t")
     assert re.findall(r"(?m)^\| `([a-z_]+)` \|", page) == list(named)

@@ -17,10 +17,11 @@ from mailscan.filters import Filter
 from mailscan.keys import Table, options_of
 from mailscan.mail import RCPT, Mail
 from mailscan.message import Message
+from mailscan.networks import networks
 from mailscan.outside import Outside
 from mailscan.pipeline import MOST_FINDINGS, scan
 from mailscan.policy import Limits, Log, Policy, Score, Site
-from mailscan.rule import Rule
+from mailscan.rule import Rule, When
 from mailscan.timer import Limit
 from mailscan.verdict import Edits, Finding, Verdict
 
@@ -223,6 +224,8 @@ def test_what_is_not_known_is_not_asked() -> None:
         ({"larger_than": len(RAW)}, False),
         ({"larger_than": len(RAW) - 1}, True),
         ({"clients": "192.0.2.0/24"}, False),  # not known
+        ({"trusted": True}, False),
+        ({"trusted": False}, False),
     ],
 )
 def test_when(when: dict[str, Any], holds: bool) -> None:
@@ -235,6 +238,29 @@ def test_when_recipients_means_all_of_them() -> None:
     assert judge(let_in, envelope=two).rule == ""
     assert judge(rule(Says(FOUND), action="reject", when={"any_recipient": "joe"}), envelope=two).action == "reject"
     assert judge(rule(Says(FOUND), action="reject", when={"clients": "192.0.2.0/24"}), envelope=two).action == "reject"
+
+
+@pytest.mark.parametrize(
+    ("client", "user", "ours"),
+    [
+        ("198.51.100.7", None, False),
+        ("198.51.100.7", "joe", True),
+        (None, "joe", True),
+        ("192.0.2.9", None, True),
+        ("127.0.0.1", None, True),
+        ("::1", None, True),
+        ("10.1.2.3", None, True),
+        ("fd00::1", None, True),
+        ("2001:db8::1", None, False),
+    ],
+)
+def test_when_trusted(client: str | None, user: str | None, ours: bool) -> None:
+    envelope = Envelope(client_ip=client, auth_user=user)
+    for wanted in (True, False):
+        made = rule(Says(FOUND))
+        made.when = table(When, {"trusted": wanted})
+        made.settle(made.filter, networks("192.0.2.0/24", ""))
+        assert (judge(made, envelope=envelope).account[0].outcome == "found") is (ours is wanted)
 
 
 def crash(mail: Mail) -> None:

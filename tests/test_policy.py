@@ -180,6 +180,16 @@ def test_a_policy_that_others_may_write_is_refused(tmp_path: Path) -> None:
         load_policy(path)
 
 
+def test_a_list_that_others_may_write_is_refused(tmp_path: Path) -> None:
+    friends = tmp_path / "friends.txt"
+    friends.write_text("joe@example.org\n")
+    rule = "[[filter]]\nuse = 'match'\nsenders = 'file:friends.txt'\naction = 'accept'\n"
+    assert len(load_policy(policy_file(tmp_path, rule)).rules) == 1
+    friends.chmod(0o666)
+    with pytest.raises(PolicyError, match=r"senders: .*friends\.txt: anyone may write to it"):
+        load_policy(policy_file(tmp_path, rule))
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
 def test_root_takes_only_its_own_policy_and_python(tmp_path: Path) -> None:
     path = policy_file(tmp_path, "[[filter]]\nuse = './own.py'\n")
@@ -196,13 +206,13 @@ def test_root_takes_only_its_own_policy_and_python(tmp_path: Path) -> None:
 
 
 def test_what_is_no_text_file_is_said(tmp_path: Path) -> None:
-    with pytest.raises(PolicyError, match="Is a directory"):
+    with pytest.raises(PolicyError, match="is a directory; a file is wanted"):
         load_policy(str(tmp_path))
     with pytest.raises(PolicyError, match="No such file"):
         load_policy(str(tmp_path / "no.toml"))
     with pytest.raises(PolicyError, match="null byte"):
         load_policy("a\0b")
-    with pytest.raises(PolicyError, match="is no file"):
+    with pytest.raises(PolicyError, match="is a device or socket"):
         load_policy("/dev/null")
     latin = tmp_path / "latin.toml"
     latin.write_bytes(b"# \xe4\n")

@@ -290,3 +290,10 @@ def test_the_documentation_names_every_field_of_json() -> None:
 
     for name in names(said):
         assert re.search(f'[`"]{name}[`"]', page), name
+
+
+def test_no_removal_uncovers_a_forged_field() -> None:
+    raw = b"x-mailscan-would:\nFrom \nx-mailscan-would: forged\n\nbody"
+    out = edited(Message(raw), Edits(remove=["x-mailscan-would"]))
+    assert b"forged" in out
+    assert "x-mailscan-would" not in Message(out).headers

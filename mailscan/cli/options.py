@@ -66,7 +66,7 @@ SCAN_OPTIONS = (
     ScanOption("--policy", "PATH", "The policy file.  [default: see `mailscan check --help`]"),
     ScanOption("--format", "FORMAT", "What standard output carries.", choices=FORMATS, default="text"),
     ScanOption("--soft-exit", "", "Exit with 0 once the verdict was written, whatever it is."),
-    ScanOption("--explain", "", "Say on standard error what each rule found, and where."),
+    ScanOption("--explain", "", "Say on standard error what each rule found, and where. Not with --format kv."),
     ScanOption("--timeout", "SECONDS", f"Time for the whole run.  [default: {TIMEOUT:g}]"),
 )
 

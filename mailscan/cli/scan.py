@@ -160,7 +160,12 @@ class _Run:
 
         form = "logfmt" if self.policy is None else self.policy.log.format
         fields = journal.entry(
-            verdict, self.envelope, policy=self.source, milliseconds=self.milliseconds(), error=error
+            verdict,
+            self.envelope,
+            policy=self.source,
+            milliseconds=self.milliseconds(),
+            error=error,
+            time="" if to == "syslog" else time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         )
         if problem := journal.write(to, journal.line(form, fields), self.streams.complain):
             self.streams.say(problem)

@@ -1,0 +1,67 @@
+"""What is no mistake in a policy, and is probably not meant: said by `mailscan check`, and nowhere else."""
+
+from __future__ import annotations
+
+import os
+
+from mailscan.addresses import AddressList, AddressPattern
+from mailscan.keys import options_of
+from mailscan.rule import When
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mailscan.keys import Table
+    from mailscan.policy import Policy
+    from mailscan.rule import Rule
+
+
+def doubts(policy: Policy, folder: str) -> Iterator[str]:
+    """Each doubt in one line, with the rule that it is about. `folder` is where the policy's relative paths start."""
+    if not policy.rules:
+        yield "there are no rules: every mail is accepted"
+    if "/" in policy.log.to and not os.path.isdir(os.path.dirname(policy.log.to)):
+        yield f"[log] to: there is no directory {os.path.dirname(policy.log.to)}"
+    for rule in policy.rules:
+        tables: list[tuple[str, Table]] = [("", rule.filter)]
+        if isinstance(rule.when, When):
+            tables.append(("when.", rule.when))
+        for prefix, table in tables:
+            for key, one in options_of(type(table)).items():
+                value = getattr(table, key)
+                for what in () if key == "local_parts" else _about(value, one.default, folder):
+                    yield f"{rule.name}: {prefix}{key}: {what}"
+        yield from _unheard(rule)
+
+
+def _about(value: object, default: object, folder: str) -> Iterator[str]:
+    if value == () and value is not default and default != ():
+        yield "the list is empty and matches nothing"
+    if isinstance(value, AddressList):
+        for pattern in value:
+            if what := _misread(pattern, folder):
+                yield what
+
+
+def _misread(pattern: AddressPattern, folder: str) -> str:
+    text = pattern.text.strip()
+    if any(sign in text for sign in ";,|") and not text.startswith('"'):
+        return f'"{text}" is one address; several are several strings'
+    if "@" in text or not pattern.key[0]:
+        return ""
+    if os.path.exists(os.path.join(folder, text)):
+        return f'"{text}" means a local part; for the lines of the file write "file:{text}"'
+    if "." in text:
+        return f'"{text}" means a local part; for the domain write "@{text}"'
+    return ""
+
+
+def _unheard(rule: Rule) -> Iterator[str]:
+    """Words for a sender who never hears them."""
+    if rule.action in ("accept", "tag", "score", "quarantine") and rule.on_error != "reject":
+        for key in ("reply", "code"):
+            if getattr(rule, key):
+                yield f'{rule.name}: {key}: nobody hears it with action = "{rule.action}"'
+    if rule.score is not None and rule.action != "score":
+        yield f'{rule.name}: score: not counted with action = "{rule.action}"'

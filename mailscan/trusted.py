@@ -1,0 +1,43 @@
+"""Files that a site must be able to trust with every mail: the policy, the lists it names, and its own Python."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+MOST = 100_000_000
+
+
+def read_trusted(path: str) -> bytes:
+    """The octets of a file. Raises `ValueError`, in words that name it, if it cannot be read or if somebody else may
+    write it: anyone at all, and for uid 0 any owner but root.
+    """
+    try:
+        # Not held by a FIFO that nobody writes to; what is not a file is said below.
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror}") from None
+    except ValueError as error:
+        raise ValueError(f"{path!r}: {error}") from None
+    try:
+        facts = os.fstat(descriptor)
+        if not stat.S_ISREG(facts.st_mode):
+            raise ValueError(f"{path}: is a {_kind(facts.st_mode)}; a file is wanted")
+        if facts.st_mode & stat.S_IWOTH:
+            raise ValueError(f"{path}: anyone may write to it; chmod o-w {path}")
+        if os.geteuid() == 0 and facts.st_uid != 0:
+            raise ValueError(f"{path}: belongs to uid {facts.st_uid}, and we run as root; chown root {path}")
+        if facts.st_size > MOST:
+            raise ValueError(f"{path}: is larger than {MOST} octets")
+        with open(descriptor, "rb", closefd=False) as file:
+            return file.read(MOST)
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror}") from None
+    finally:
+        os.close(descriptor)
+
+
+def _kind(mode: int) -> str:
+    if stat.S_ISDIR(mode):
+        return "directory"
+    return "named pipe" if stat.S_ISFIFO(mode) else "device or socket"
