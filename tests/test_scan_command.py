@@ -286,7 +286,7 @@ def test_the_log_changes_no_verdict(tmp_path: Path) -> None:
     assert mailscan("--policy", path, stdin=b"").status == 75
     lines = log.read_text().splitlines()
     assert re.match(r"time=2\S+Z queue_id=q1 sender=a@b verdict=accept policy=", lines[0])
-    assert lines[1].startswith('verdict=tempfail error="no message: standard input is empty" policy=')
+    assert lines[1].partition(" ")[2].startswith('verdict=tempfail error="no message: standard input is empty" policy=')
     path = policy(tmp_path, '[log]\nto = "./no/such/folder"\n')
     done = mailscan("--policy", path)
     assert (done.status, done.out) == (0, b"")
