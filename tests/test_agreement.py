@@ -160,7 +160,7 @@ def differences(raw: bytes) -> Iterator[Difference]:
     if our_tree(message.readings[0]) != their_tree(theirs):
         yield Difference("tree", our_tree(message.readings[0]), their_tree(theirs), raw)
         return
-    for part, other in zip(message.parts, theirs.walk(), strict=True):
+    for part, other in zip(message.readings[0].walk(), theirs.walk(), strict=True):
         if not part.children:
             data = other.get_payload(decode=True)
             if data != part.data:
