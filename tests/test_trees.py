@@ -46,7 +46,7 @@ LAST_GROUP = (
     "the last group of base64 lacks its padding, yet has one or two whole octets (RFC 4648 4, cases 2 and 3), which"
     " Python's email shows as we do; Mime4J drops them"
 )
-WRITTEN_CLOSED = "Mime4J writes the close delimiter that the message lacks (RFC 2046 5.1.1): where no part is, ours has it in the body"
+WRITTEN_CLOSED = "Mime4J writes the close delimiter that the message lacks (RFC 2046 5.1.1)"
 WRITTEN_QP = "Mime4J writes quoted-printable anew and drops blanks before line ends that were encoded (`=20`)"
 
 NO_TYPE = "a subtype ends at a blank (RFC 2045 5.1); Python's email takes what follows it, a parameter, for the subtype"
