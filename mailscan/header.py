@@ -10,13 +10,26 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# One field: the name, blanks that RFC 5322 4.5 once allowed before the colon, the body with its folded lines.
-_FIELDS = re.compile(rb"^[!-9;-~]+[ \t]*:[^\n]*(?:\n[ \t][^\n]*)*\n?", re.MULTILINE)
-# The same in steps, for headers that the pattern above would need much memory for; seldom wanted, so not compiled yet.
+# One field as nearly everybody writes it. No line of it looks empty, or as a Content- field that a fold hides:
+# what does not match is read in steps, and then looked at again (`Headers.is_odd`).
+_FIELDS = re.compile(
+    rb"^[A-Za-z0-9_.-]+:(?!:)[^\n]*(?:\n[ \t]++(?!\s|[Cc]ontent-|CONTENT-)[^\n]*)*\n?", re.MULTILINE
+)
+# The same in steps, with the blanks that RFC 5322 4.5 once allowed before the colon, for odd headers and those that the
+# pattern above would need much memory for; seldom wanted, so not compiled yet.
 _NAME = rb"[!-9;-~]+[ \t]*:"
 _UNFOLDED = rb"\n(?![ \t])"
 # A header longer than this is looked through line by line: the search for its end must not run through what follows.
 _WINDOW = 1 << 14
+# The fields of MIME (RFC 2045 3, 2183, 3282, 2557 …), and others that are in use: any other name may be a misspelling.
+_CONTENT = (
+    b"content-type content-transfer-encoding content-disposition content-id content-description content-language"
+    b" content-location content-base content-class content-length content-md5 content-duration content-features"
+    b" content-alternative content-identifier content-return content-conversion content-translation-type"
+    b" content-style-type content-script-type content-annotation content-charset content-version content-feature"
+    b" content-unsubscribe content-type-original content-previous content-translator content-lang content-lines"
+    b" content-encoding content-range content-security content-hold"
+).split()
 
 
 class Field:
@@ -60,14 +73,16 @@ class Field:
 class Headers:
     """The fields of one header, in order. Names compare without regard to case."""
 
-    __slots__ = ("source", "start", "end", "_pieces", "_fields", "_named", "_content")
+    __slots__ = ("source", "start", "end", "is_odd", "_pieces", "_fields", "_named", "_content")
 
     def __init__(self, source: bytes, start: int, end: int, pieces: list[bytes] | None = None) -> None:
         self.source = source
         self.start = start
         self.end = end
-        # The fields' octets, from the search for the header's end; None if the header is long.
+        # The fields' octets, from the search for the header's end; None if the header is long or odd.
         self._pieces = pieces
+        # Whether other readers may find another end, or other Content- fields; known once `content` was asked for.
+        self.is_odd = pieces is None
         self._fields: list[Field] | None = None
         self._named: dict[str, list[Field]] = {}
         self._content: dict[bytes, bytes] | None = None
@@ -128,6 +143,10 @@ class Headers:
                         if key not in content:
                             value = piece[colon + 1 :].strip()
                             content[key] = unfold(value) if b"\n" in value else value
+                            if key[:7] == b"content" and key not in _CONTENT:
+                                self.is_odd = True
+                        elif key[:8] == b"content-":
+                            self.is_odd = True
         return self._content
 
     def _find_content(self, content: dict[bytes, bytes]) -> None:
@@ -196,7 +215,13 @@ def read_header(source: bytes, start: int, limit: int) -> tuple[Headers, int]:
     if end >= 0:
         pieces = _FIELDS.findall(source, start, end)
         if sum(map(len, pieces)) == end - start:
-            return Headers(source, start, end, pieces), end + (1 if source[end] == 0x0A else 2)
+            headers = Headers(source, start, end, pieces)
+            count = source.count
+            if source.find(b"\0", start, end) >= 0:
+                headers.is_odd = True
+            elif source.find(b"\r", start, end) >= 0 and count(b"\r", start, end) != count(b"\r\n", start, end):
+                headers.is_odd = True
+            return headers, end + (1 if source[end] == 0x0A else 2)
     at = start
     while at < limit and re.compile(_NAME).match(source, at, limit) is not None:
         at = _field_end(source, at, limit)

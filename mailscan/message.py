@@ -6,6 +6,7 @@ from mailscan.header import Field, Headers, read_header
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from mailscan.ambiguity import Ambiguity
     from mailscan.mime import Part
 
 __all__ = ["Field", "Headers", "Message"]
@@ -18,7 +19,7 @@ class Message:
     ends no line (RFC 5322 2.3).
     """
 
-    __slots__ = ("raw", "start", "from_line", "headers", "body_start", "_readings", "_parts")
+    __slots__ = ("raw", "start", "from_line", "headers", "body_start", "_root", "_readings", "_parts", "_ambiguities")
 
     def __init__(self, raw: bytes, *, start: int | None = None) -> None:
         """`start`: where the header begins, if known; else after a leading `From ` line, which is envelope."""
@@ -28,8 +29,10 @@ class Message:
             self.from_line = raw[: (raw.find(b"\n") + 1) or len(raw)]
         self.start: int = len(self.from_line) if start is None else start
         self.headers, self.body_start = read_header(raw, self.start, len(raw))
-        self._readings: tuple[Part, ...] | None = None
+        self._root: Part | None = None
+        self._readings: tuple[Part, ...] = ()
         self._parts: tuple[Part, ...] | None = None
+        self._ambiguities: tuple[Ambiguity, ...] = ()
 
     @property
     def header_end(self) -> int:
@@ -53,18 +56,40 @@ class Message:
         return self.headers.get("subject") or ""
 
     @property
-    def readings(self) -> tuple[Part, ...]:
-        """The roots of the MIME trees that mail clients may see; the first is the RFCs'."""
-        if self._readings is None:
+    def root(self) -> Part:
+        """The root of the tree as the RFCs have it."""
+        if self._root is None:
             from mailscan.mime import read
 
-            self._readings = (read(self.raw, self.headers, self.body_start),)
+            self._root = read(self.raw, self.headers, self.body_start)
+        return self._root
+
+    @property
+    def readings(self) -> tuple[Part, ...]:
+        """The roots of the MIME trees that mail clients may see; the first is the RFCs'."""
+        self._explore()
         return self._readings
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        """Every entity that any mail client might show, depth first, each once."""
+        """Every entity that any mail client might show, each once: the first reading's, depth first, then others."""
+        return self._explore()
+
+    @property
+    def ambiguities(self) -> tuple[Ambiguity, ...]:
+        """What mail clients are known to read differently, in the order of the message: nothing in well-formed mail."""
+        self._explore()
+        return self._ambiguities
+
+    def _explore(self) -> tuple[Part, ...]:
+        """All parts, other readings being looked for only where an entity is odd."""
         if self._parts is None:
-            (root,) = self.readings
-            self._parts = tuple(root.walk())
+            from mailscan.oddity import has_bare_cr_delimiter, is_odd
+
+            self._parts = tuple(self.root.walk())
+            self._readings = (self.root,)
+            if any(map(is_odd, self._parts)) or has_bare_cr_delimiter(self.root):
+                from mailscan.readings import explore
+
+                self._parts, self._readings, self._ambiguities = explore(self.root)
         return self._parts

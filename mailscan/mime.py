@@ -164,10 +164,10 @@ def read(source: bytes, headers: Headers, body_start: int) -> Part:
     """The tree as the RFCs have it, of the message whose header has been read."""
     if headers.content.get(b"content-type", b"")[:1] not in (b"m", b"M"):
         return Part("1", headers, body_start, "text/plain", None)
-    return _Reader(source, _Budget(len(source)), None).rest("1", headers, body_start, "text/plain", 1)
+    return Reader(source, Budget(len(source)), None).rest("1", headers, body_start, "text/plain", 1)
 
 
-class _Budget:
+class Budget:
     """What all readers of one message share: how many more parts, and octets of decoded messages, there may be."""
 
     __slots__ = ("parts", "octets")
@@ -190,13 +190,16 @@ class _Stop:
         self.closes = closes
 
 
-class _Reader:
+class Reader:
     """One pass over one buffer. `stop` is the delimiter that ended the entity read last; None at the end."""
 
-    __slots__ = ("source", "budget", "carrier", "stop", "_prefixes", "_lines")
+    __slots__ = ("source", "budget", "carrier", "limit", "stop", "_prefixes", "_lines")
 
-    def __init__(self, source: bytes, budget: _Budget, carrier: tuple[int, int] | None) -> None:
+    def __init__(
+        self, source: bytes, budget: Budget, carrier: tuple[int, int] | None, limit: int | None = None
+    ) -> None:
         self.source = source
+        self.limit = len(source) if limit is None else limit
         self.budget = budget
         self.carrier = carrier
         self.stop: _Stop | None = None
@@ -207,7 +210,7 @@ class _Reader:
     def entity(self, start: int, path: str, default: str, level: int) -> Part:
         """The entity that begins at `start`, with all below it."""
         source = self.source
-        headers, body_start = read_header(source, start, len(source))
+        headers, body_start = read_header(source, start, self.limit)
         if self._lines and source.find(b"\n--", start - 1, headers.end + 2) >= 0:
             stop = self._next(start)
             if stop is not None and stop.line <= headers.end:
@@ -221,18 +224,17 @@ class _Reader:
         value = part._content.get(b"content-type")
         kind = value[:9].lower() if value else default[:9].encode()
         if kind == b"multipart":
-            self._multipart(part, level)
+            self.multipart(part, level)
         elif kind[:8] == b"message/" and part.type in _MESSAGE_TYPES:
             self._message(part, level)
         else:
             self.stop = self._next(body_start)
         stop = self.stop
-        if stop is not None:
-            part.end = part.body_end = max(stop.before, part.start)
-            part.body_start = min(body_start, part.end)
+        part.end = part.body_end = self.limit if stop is None else max(stop.before, part.start)
+        part.body_start = min(body_start, part.end)
         return part
 
-    def _multipart(self, part: Part, level: int) -> None:
+    def multipart(self, part: Part, level: int) -> None:
         boundary = part.params.get("boundary", "").rstrip()
         delimiter = b"--" + boundary.encode("utf-8", "surrogateescape")
         if not boundary or level >= MOST_LEVELS or not part.type.startswith("multipart/"):
@@ -266,18 +268,18 @@ class _Reader:
             self.stop = self._next(part.body_start)
         elif encoding not in _IDENTITY and self._comes_encoded(part.body_start, encoding):
             self.stop = self._next(part.body_start)
-            end = len(self.source) if self.stop is None else max(self.stop.before, part.body_start)
+            end = self.limit if self.stop is None else max(self.stop.before, part.body_start)
             self._encoded_message(part, end, level)
         else:
             # A mailbox's line before the embedded header is no field; Python's email passes over it too.
             start = part.body_start
             if self.source.startswith(b"From ", start):
-                start = (self.source.find(b"\n", start) + 1) or len(self.source)
+                start = (self.source.find(b"\n", start, self.limit) + 1) or self.limit
             part.children = (self.entity(start, part.path + ".1", "text/plain", level + 1),)
 
     def _comes_encoded(self, start: int, encoding: str) -> bool:
         """Whether an embedded message was really encoded: if not, its header shows, whatever is declared."""
-        header, _ = read_header(self.source, start, min(len(self.source), start + _SPARE))
+        header, _ = read_header(self.source, start, min(self.limit, start + _SPARE))
         if encoding == "quoted-printable":
             from mailscan.transfer import is_quoted_printable
 
@@ -294,7 +296,7 @@ class _Reader:
             return
         inner = decode(self.source, part.encoding, part.body_start, end)
         self.budget.octets -= len(inner)
-        reader = _Reader(inner, self.budget, self.carrier or (part.start, end))
+        reader = Reader(inner, self.budget, self.carrier or (part.start, end))
         part.children = (reader.entity(0, part.path + ".1", "text/plain", level + 1),)
 
     def _open(self, delimiter: bytes) -> list[bytes]:
@@ -318,18 +320,18 @@ class _Reader:
         """The first delimiter line, of any multipart now open, that begins at `at` (a line's beginning) or later."""
         if not self._lines:
             return None
-        source = self.source
+        source, limit = self.source, self.limit
         prefix = self._prefixes[-1]
         at -= 1
-        while (at := source.find(prefix, at)) >= 0:
-            end = source.find(b"\n", at + 1)
+        while (at := source.find(prefix, at, limit)) >= 0:
+            end = source.find(b"\n", at + 1, limit)
             if end < 0:
-                end = len(source)
+                end = limit
             # Only blanks may stand between the boundary and the line's end (RFC 2046 5.1.1).
             meaning = self._lines.get(source[at + 1 : end].rstrip(b" \t\r"))
             if meaning is not None:
                 before = at - 1 if at > 0 and source[at - 1] == 0x0D else at
-                return _Stop(before, at + 1, min(end + 1, len(source)), *meaning)
+                return _Stop(before, at + 1, min(end + 1, limit), *meaning)
             at = end
         return None
 

@@ -100,6 +100,9 @@ def decode_octets(octets: bytes, charset: str | None = None) -> str:
             return _repaired_utf8(octets) if name == "utf_8" else _western(octets)
     if name == "cp1252":
         return _western(octets)
+    # RFC 2781 4.3: without a byte order mark, UTF-16 is big-endian; Python has the machine's order.
+    if name == "utf_16" and octets[:2] not in (b"\xff\xfe", b"\xfe\xff") and octets[::2].count(0) >= octets[1::2].count(0):
+        name = "utf_16_be"
     try:
         return _whole(str(octets, name))
     except UnicodeError:

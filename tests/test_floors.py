@@ -21,10 +21,18 @@ FLOORS: tuple[set[str], ...] = (
         "envelope",
         "verdict",
         "mail",
+        "ambiguity",
+        "oddity",
+        "readings",
+        "spellings",
+        "extents",
+        "delimiters",
+        "decodings",
     },
-    {"keys", "addresses", "networks", "words", "timer", "outside", "filetype", "unpack", "guard"},
+    {"trusted", "keys", "addresses", "networks", "words", "timer", "outside", "filetype", "unpack", "guard"},
     {"filters", "userfile"},
-    {"rule", "starter", "policy", "pipeline", "render", "outgoing", "document", "explain", "journal"},
+    {"rule", "doubts", "starter", "policy", "pipeline"}
+    | {"render", "outgoing", "document", "explain", "journal", "structure"},
     {"cli", "__main__"},
 )
 DOORS_ONLY = {"click", "rich"}

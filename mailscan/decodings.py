@@ -1,0 +1,209 @@
+"""Transfer encodings as only some readers decode them: rare ones, and faults of the common ones.
+
+All of it is total and bounded: any octets give octets, or None where they are not of that encoding at all.
+"""
+
+from __future__ import annotations
+
+import re
+
+from mailscan.transfer import decode, decode_base64, decode_quoted_printable, decode_uuencode
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_MOST_LINES = 200_000
+_MOST_GROUPS = 100_000
+# What a compressed body may become: as much as its message, or this.
+_SPARE = 1 << 22
+_XX = b"+-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_UU = bytes(range(32, 96))
+_HQX = b"!\"#$%&'()*+,-012345689@ABCDEFGHIJKLMNPQRSTUVXYZ[`abcdefhijklmpqr"
+_BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+
+
+class File:
+    """A file that an encoding carries with its name: "" where it tells none. `start` and `end` are of the text."""
+
+    __slots__ = ("name", "data", "start", "end")
+
+    def __init__(self, name: str, data: bytes, start: int, end: int) -> None:
+        self.name = name
+        self.data = data
+        self.start = start
+        self.end = end
+
+
+def rare(encoding: str, body: bytes) -> File | None:
+    """A body in an encoding that only some readers know, by the name that `spellings.encodings` gives it."""
+    if encoding == "uuencode":
+        return _uuencoded(body)
+    if encoding == "xxencode":
+        found = _uuencoded(_lines_translated(body, _XX, _UU))
+        return found and File(found.name, found.data, 0, len(body))
+    if encoding == "yenc":
+        return next(_yenc(body), None)
+    if encoding == "binhex":
+        return _binhex(body)
+    if encoding == "gzip64":
+        return _gunzipped(decode_base64(body), len(body))
+    return File("", decode(body, encoding), 0, len(body))
+
+
+def inline(text: bytes) -> Iterator[File]:
+    """The files in a text that mail clients take out of it: uuencode and yEnc, each with its name."""
+    at = 0
+    for begin in re.finditer(rb"^begin ([0-7]{3,4}) ([^\r\n]{1,255})\r?\n", text, re.MULTILINE):
+        if begin.start() < at or not _is_uu_line(text, begin.end()):
+            continue
+        end = re.compile(rb"^(?:`|[ \t]*)\r?\n?end[ \t]*\r?$|^end[ \t]*\r?$", re.MULTILINE).search(text, begin.end())
+        at = end.end() if end else len(text)
+        data = decode_uuencode(text, begin.start(), at)
+        yield File(begin[2].decode("utf-8", "replace").strip(), data, begin.start(), at)
+    yield from _yenc(text)
+
+
+def _is_uu_line(text: bytes, at: int) -> bool:
+    """Whether a line of uuencode begins there: its first character counts the octets of the rest."""
+    end = text.find(b"\n", at)
+    line = text[at : len(text) if end < 0 else end].rstrip(b"\r")
+    if not line or not 33 <= line[0] <= 95 or len(line) > 100:
+        return False
+    wanted = (((line[0] - 32) & 63) + 2) // 3 * 4
+    return abs(len(line) - 1 - wanted) <= 2 and re.fullmatch(rb"[ -`a-z]+", line) is not None
+
+
+def _uuencoded(body: bytes) -> File:
+    """With its first line or, as sent by some, without it."""
+    begin = re.compile(rb"^begin [0-7]{3,4} ([^\r\n]*)", re.MULTILINE).search(body)
+    if begin:
+        return File(begin[1].decode("utf-8", "replace").strip(), decode_uuencode(body), 0, len(body))
+    return File("", decode_uuencode(b"begin 644 -\n" + body.lstrip(b"\r\n")), 0, len(body))
+
+
+def _lines_translated(body: bytes, alphabet: bytes, other: bytes) -> bytes:
+    """Lines of another alphabet, those that say where the file begins and ends left as they are."""
+    table = bytes.maketrans(alphabet, other)
+    lines = body.split(b"\n", _MOST_LINES)
+    return b"\n".join([one if one.startswith((b"begin ", b"end")) else one.translate(table) for one in lines])
+
+
+def _yenc(text: bytes) -> Iterator[File]:
+    """The files between `=ybegin` and `=yend` (yEnc 1.3)."""
+    at = 0
+    while (at := text.find(b"=ybegin ", at)) >= 0:
+        begin = re.compile(rb"=ybegin [^\n]*?name=([^\r\n]*)\r?\n(?:=ypart [^\n]*\n)?").match(text, at)
+        if begin is None or (at > 0 and text[at - 1] != 0x0A):
+            at += 8
+            continue
+        end = text.find(b"\n=yend", begin.end() - 1)
+        end = len(text) if end < 0 else end
+        coded = text[begin.end() : end].translate(None, b"\r\n")
+        critical = re.sub(rb"=(.)", lambda one: bytes([(one[1][0] - 64) & 255]), coded, count=_MOST_GROUPS, flags=re.S)
+        shifted = critical.translate(bytes((octet - 42) & 255 for octet in range(256)))
+        yield File(begin[1].decode("utf-8", "replace").strip(' "'), shifted, at, end)
+        at = end
+
+
+def _binhex(body: bytes) -> File | None:
+    """The data fork of BinHex 4.0 (RFC 1741 A), and its name."""
+    begin = re.search(rb"^[ \t]*:", body, re.MULTILINE)
+    if begin is None:
+        return None
+    end = body.find(b":", begin.end())
+    coded = body[begin.end() : len(body) if end < 0 else end].translate(bytes.maketrans(_HQX, _BASE64), b"\r\n\t ")
+    coded = re.sub(rb"[^A-Za-z0-9+/].*", b"", coded, flags=re.DOTALL)
+    packed = decode_base64(coded + b"A" * (-len(coded) % 4))
+    # RFC 1741 A: an octet, 0x90 and a count repeat the octet; a count of zero is a 0x90 itself.
+    if packed.count(b"\x90") > _MOST_GROUPS:
+        return None
+    pieces = packed.split(b"\x90")
+    whole = [pieces[0]]
+    for piece in pieces[1:]:
+        count = piece[0] if piece else 0
+        last = next((one[-1:] for one in reversed(whole) if one), b"")
+        whole.append(last * (count - 1) if count else b"\x90")
+        whole.append(piece[1:])
+    octets = b"".join(whole)
+    name = octets[1 : 1 + octets[0]] if octets else b""
+    header = 1 + len(name) + 1
+    size = int.from_bytes(octets[header + 10 : header + 14], "big")
+    data = octets[header + 20 : header + 20 + size]
+    return File(name.decode("mac_roman", "replace"), data, 0, len(body))
+
+
+def _gunzipped(octets: bytes, size: int) -> File | None:
+    import zlib
+
+    try:
+        return File("", zlib.decompressobj(47).decompress(octets, size + _SPARE), 0, size)
+    except zlib.error:
+        return None
+
+
+def other_base64(body: bytes) -> Iterator[tuple[str, Callable[[], bytes]]]:
+    """(kind of fault, decoding) of base64 that is not well-formed, the commonest readers first."""
+    has_padding = b"=" in body.rstrip(b"= \t\r\n")
+    foreign = re.search(rb"[^A-Za-z0-9+/=\s]", body) is not None
+    kind = "base64.padding" if has_padding else "base64.foreign" if foreign else "base64.length"
+    lines = body.split(b"\n")
+    yield kind, lambda: decode_base64(_clean(body).replace(b"=", b""))
+    if has_padding:
+        yield kind, lambda: decode_base64(_clean(body).partition(b"=")[0])
+        yield kind, lambda: b"".join(map(decode_base64, re.findall(rb"[^=]+=*", _clean(body))[:_MOST_GROUPS]))
+        yield kind, lambda: _each_quantum(_clean(body))
+        yield kind, lambda: decode_base64(_clean(body).replace(b"=", b"A"))
+    if foreign:
+        yield "base64.foreign", lambda: decode_base64(re.sub(rb"[^A-Za-z0-9+/=\s][^\n]*\n?", b"", body))
+        yield "base64.foreign", lambda: decode_base64(re.split(rb"[^A-Za-z0-9+/=\s]", body, maxsplit=1)[0])
+        yield "base64.foreign", lambda: decode_base64(
+            b"".join([one for one in lines if re.fullmatch(rb"[A-Za-z0-9+/=\s]*", one)])
+        )
+    if len(lines) <= _MOST_LINES:
+        yield kind, lambda: b"".join([decode_base64(_clean(one)) for one in lines])
+
+
+def _each_quantum(clean: bytes) -> bytes:
+    """Four characters at a time, "=" being nothing wherever it stands among them."""
+    whole: list[bytes] = []
+    at = 0
+    for _ in range(_MOST_GROUPS):
+        pad = clean.find(b"=", at)
+        if pad < 0:
+            break
+        group = at + (pad - at) // 4 * 4
+        whole += [decode_base64(clean[at:group]), decode_base64(clean[group : group + 4].replace(b"=", b""))]
+        at = group + 4
+    return b"".join([*whole, decode_base64(clean[at:])])
+
+
+def _clean(body: bytes) -> bytes:
+    return re.sub(rb"[^A-Za-z0-9+/=]+", b"", body)
+
+
+def other_quoted_printable(body: bytes) -> Iterator[tuple[str, Callable[[], bytes]]]:
+    """The same of quoted-printable: what begins no code may be kept, dropped with or without what follows."""
+    kind = "quoted-printable.code"
+    yield kind, lambda: decode_quoted_printable(re.sub(rb"=(?![0-9A-Fa-f]{2}|[ \t]*\r?\n|[ \t]*\r?\Z)", b"", body))
+    yield kind, lambda: _half_codes_dropped(body)
+    yield kind, lambda: decode_quoted_printable(re.sub(rb"=(?![0-9A-Fa-f]{2}|[ \t]*\r?\n).?", b"", body))
+    yield kind, lambda: decode_quoted_printable(re.sub(rb"=(?![0-9A-Fa-f]{2}|[ \t]*\r?\n)[^\r\n]{0,2}", b"", body))
+    yield kind, lambda: decode_quoted_printable(re.sub(rb"=(?![0-9A-F]{2}|[ \t]*\r?\n)[^\r\n=]{0,2}", b"", body))
+
+
+def _half_codes_dropped(body: bytes) -> bytes:
+    whole = re.sub(rb"=[0-9A-Fa-f](?![0-9A-Fa-f])", b"", body)
+    return decode_quoted_printable(re.sub(rb"=(?![0-9A-Fa-f]{2}|[ \t]*\r?\n|[ \t]*\r?\Z)", b"", whole))
+
+
+def looks_like(body: bytes) -> str:
+    """The encoding that a body seems to have, "" if none."""
+    head = body[:4096].strip()
+    if re.fullmatch(rb"(?:[A-Za-z0-9+/]{4,}={0,2}\s+)*[A-Za-z0-9+/]{4,}={0,2}", head) and len(head) > 8:
+        return "base64"
+    if re.search(rb"^begin [0-7]{3,4} ", head, re.MULTILINE):
+        return "uuencode"
+    return "quoted-printable" if re.search(rb"=[0-9A-F]{2}", head) else ""
+
+

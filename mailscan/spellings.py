@@ -1,0 +1,313 @@
+"""The fields of MIME as lenient readers find and read them: every field that can be taken for one, every value of it.
+
+More is given here than any one reader has: whoever asks tries what is given against the body.
+"""
+
+from __future__ import annotations
+
+import re
+
+from mailscan.parameters import every_name, read_parameters
+from mailscan.text import decode_header, decode_octets, unfold
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+# More lines, fields or spellings than these are not told apart.
+_MOST_LINES = 2_000
+_MOST_FIELDS = 16
+_MOST_SPELLINGS = 64
+_LONGEST = 4_096
+FIELDS = {
+    "contenttype": "content-type",
+    "contenttransferencoding": "content-transfer-encoding",
+    "contentdisposition": "content-disposition",
+}
+_ENCODINGS = (
+    ("gzip64", "gzip64"), ("base64", "base64"), ("b64", "base64"), ("quoted", "quoted-printable"),
+    ("printable", "quoted-printable"), ("xxenc", "xxencode"), ("xxe", "xxencode"), ("uuenc", "uuencode"),
+    ("uue", "uuencode"), ("xuu", "uuencode"), ("binhex", "binhex"), ("yenc", "yenc"), ("7bit", "7bit"),
+    ("8bit", "8bit"), ("binary", "binary"),
+)  # fmt: skip
+
+
+class Spelt:
+    """A line that can be read as a field of MIME: which one, its value, where it stands, and what is odd about it."""
+
+    __slots__ = ("field", "value", "start", "end", "kind")
+
+    def __init__(self, field: str, value: bytes, start: int, end: int, kind: str) -> None:
+        self.field = field
+        self.value = value
+        self.start = start
+        self.end = end
+        self.kind = kind
+
+
+def fields(source: bytes, start: int, end: int) -> list[Spelt]:
+    """Every line between `start` and `end` that can be read as one of the three fields, in order."""
+    found: list[Spelt] = []
+    lines = _lines(source, start, end)
+    for index, (at, after) in enumerate(lines):
+        line = source[at : min(after, at + 200)]
+        spelt = _field(line)
+        if spelt is None:
+            continue
+        field, colon, kind = spelt
+        last = after
+        for _, its_end in lines[index + 1 :]:
+            if source[last : last + 1] not in (b" ", b"\t") or _field(source[last : min(its_end, last + 200)]):
+                break
+            last = its_end
+        value = unfold(source[at + colon : min(last, at + colon + _LONGEST)].strip()).lstrip(b": \t=")
+        if line[:1] in b" \t" and not _is_believable(field, value):
+            continue
+        found.append(Spelt(field, value, at, last, kind))
+    if len(found) > 2 * _MOST_FIELDS:
+        del found[_MOST_FIELDS:-_MOST_FIELDS]
+    return found
+
+
+def _lines(source: bytes, start: int, end: int) -> list[tuple[int, int]]:
+    """The first and the last lines, as (start, end)."""
+    lines: list[tuple[int, int]] = []
+    at = start
+    while at < end and len(lines) < _MOST_LINES:
+        after = source.find(b"\n", at, end) + 1 or end
+        lines.append((at, after))
+        at = after
+    if at < end:
+        last: list[tuple[int, int]] = []
+        after = end
+        while after > at and len(last) < _MOST_LINES:
+            before = source.rfind(b"\n", at, after - 1) + 1 or at
+            last.append((before, after))
+            after = before
+        lines += reversed(last)
+    return lines
+
+
+def _field(line: bytes) -> tuple[str, int, str] | None:
+    """(field, where its value begins, what is odd) if the line can be read as one."""
+    key, colon, _ = line.partition(b":")
+    field = FIELDS.get(key.lower().replace(b"-", b"").decode("latin-1"))
+    if field and colon and key.count(b"-") == field.count("-"):
+        rest = line[len(key) + 1 : len(key) + 2]
+        return field, len(key) + 1, "header.field-name" if rest == b":" else ""
+    if line[:2].lower() == b"x-" or b"=" in key.replace(b"=?", b"").replace(b"?=", b""):
+        colon = b""
+    if colon and len(key) <= 120 and (field := _read_as(key)):
+        folded = line[:1] in b" \t" and key.lstrip().lower() == field.encode()
+        return field, len(key) + 1, "header.folded-field" if folded else "header.field-name"
+    # Without a colon, or with something else in its place.
+    bare = re.match(rb"[ \t\0]*(content.(?:type|transfer.encoding|disposition))[ \t=;\0]+", line, re.IGNORECASE)
+    if bare and (field := _read_as(bare[1])):
+        return field, bare.end(), "header.field-name"
+    return None
+
+
+def _read_as(key: bytes) -> str | None:
+    text = decode_header(key) if b"=?" in key else key.decode("latin-1")
+    bare = re.sub(r"\([^()]*\)", "", text).lower()
+    letters = re.sub("[^a-z]", "", bare)
+    if letters in FIELDS:
+        return FIELDS[letters]
+    if not 9 <= len(letters) <= 25:
+        return None
+    return next((field for name, field in FIELDS.items() if _is_one_edit(letters, name)), None)
+
+
+def _is_one_edit(one: str, other: str) -> bool:
+    """Whether a letter was left out, put in or changed."""
+    if abs(len(one) - len(other)) > 1:
+        return False
+    index = next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    return one[index + 1 :] == other[index + 1 :] or one[index + 1 :] == other[index:] or one[index:] == other[index + 1 :]
+
+
+def _is_believable(field: str, value: bytes) -> bool:
+    """A folded line that names a field is mostly a list of names (DKIM-Signature h=): its value must read as one."""
+    if field == "content-type":
+        return re.match(rb"[\"'(\\]*[A-Za-z]+/[A-Za-z]", value) is not None
+    if field == "content-disposition":
+        return re.match(rb"(?:attachment|inline)\b", value, re.IGNORECASE) is not None
+    return len(value) <= 60 and b":" not in value and bool(encodings(value))
+
+
+def encodings(value: bytes) -> list[str]:
+    """Every transfer encoding that a value can be read to name, in order."""
+    text = value[:_LONGEST]
+    found: list[str] = []
+    bare = re.sub(rb"=\?[^?]*\?[bBqQ]\?|\?=", b"", text)
+    for form in [*_forms(text), bare]:
+        squeezed = re.sub(r"[^a-z0-9,; ]", "", form.decode("latin-1").lower())
+        words = re.split("[,; ]+", squeezed)
+        for word in [*words, squeezed.replace(" ", "")]:
+            found += [name for letters, name in _ENCODINGS if letters in word]
+            found += ["quoted-printable"] if word in ("qp", "q") else []
+    return list(dict.fromkeys(found))
+
+
+def _forms(value: bytes) -> list[bytes]:
+    """A value as it stands; with encoded-words decoded; without its comments; without backslashes; without quotes."""
+    forms = [value]
+    if b"=?" in value:
+        forms.append(decode_header(value).encode("utf-8"))
+    for form in list(forms):
+        if b"(" in form:
+            forms.append(_without_comments(form))
+    for form in list(forms):
+        if b"\\" in form:
+            forms.append(re.sub(rb"\\(.?)", rb"\1", form, flags=re.DOTALL))
+    if b"\0" in value:
+        forms.append(value.replace(b"\0", b""))
+        forms.append(value.partition(b"\0")[0])
+    return list(dict.fromkeys(forms))
+
+
+def _without_comments(value: bytes) -> bytes:
+    for _ in range(9):
+        inner = re.sub(rb"\([^()]*\)", b"", value)
+        if inner == value:
+            return value
+        value = inner
+    return value
+
+
+def is_multipart(value: bytes) -> bool:
+    """Whether some reader can take a Content-Type for a multipart: by its type, or since it has a boundary."""
+    return any(re.search(rb"multi.{0,2}part|part/|boundary|oundar|^multi", form, re.I) for form in _forms(value[:_LONGEST]))
+
+
+def boundaries(values: Iterable[bytes]) -> list[bytes]:
+    """Every boundary that the values of Content-Type can be read to declare."""
+    found: list[bytes] = []
+    for value in values:
+        value = value[:_LONGEST]
+        for form in [*_forms(value), re.sub(rb"[()]", b" ", value)]:
+            found += _sections(form, b"oundary")
+            for key in list(re.finditer(rb"o?undary?", form, re.I))[:8]:
+                rest = re.match(rb"[*0-9 \t\0\"'\\]*=(.*)", form[key.end() :], re.DOTALL)
+                if rest:
+                    found += _spellings(rest[1])
+    return [one for one in dict.fromkeys(found) if one.strip() and len(one) <= 300]
+
+
+def _spellings(rest: bytes) -> Iterator[bytes]:
+    """What a parameter's value may be taken for; `rest` is all that follows its "="."""
+    whole = rest.rstrip()
+    for text in dict.fromkeys((whole.partition(b";")[0], whole)):
+        plain = re.sub(rb"\\(.)", rb"\1", text)
+        for one in (text, plain, text.replace(b'"', b""), plain.replace(b'"', b""), text.strip(b"\"' \t\\")):
+            yield one.strip(b" \t=")
+            yield one
+        yield from re.split(rb'["\'\\,]', text)[:8]
+        yield re.split(rb"[\s\"(',\\]", text.lstrip(b"\"' \t"))[0]
+        yield from (text.partition(b"=")[0], text.rpartition(b"=")[2].strip(b" \"'"))
+        if b"(" in text:
+            yield _without_comments(text).strip(b"\"' \t")
+            yield text.partition(b"(")[0].strip(b"\"' \t")
+        if b"%" in text or b"'" in text:
+            yield _percent_decoded(text.rpartition(b"'")[2].strip(b" \""))
+            yield _percent_decoded(text.strip(b" \"'"))
+        if b"=?" in text:
+            yield decode_header(text.strip(b"\"' ")).encode("utf-8")
+
+
+def _percent_decoded(octets: bytes) -> bytes:
+    return re.sub(rb"%([0-9A-Fa-f]{2})", lambda code: bytes([int(code[1], 16)]), octets, count=1_000)
+
+
+def _sections(value: bytes, base: bytes) -> list[bytes]:
+    """The continuations (RFC 2231 3) of a parameter, put together in every order that readers are known to use."""
+    pattern = rb"%b\*([0-9]{0,6})(\*?)[ \t]*=[ \t]*(?:\"([^\"]*)\"|([^;\s]*))" % base
+    sections = [
+        (int(one[1] or 0), one[3] if one[3] is not None else one[4])
+        for one in list(re.finditer(pattern, value, re.IGNORECASE))[:_MOST_SPELLINGS]
+    ]
+    if not sections:
+        return []
+    first: dict[int, bytes] = {}
+    last: dict[int, bytes] = {}
+    for number, octets in sections:
+        first.setdefault(number, octets)
+        last[number] = octets
+    found = []
+    for order in (
+        [octets for _, octets in sections],
+        [octets for _, octets in sorted(sections, key=lambda one: one[0])],
+        [first[number] for number in sorted(first)],
+        [last[number] for number in sorted(last)],
+    ):
+        stripped = [re.sub(rb"^[^']*'[^']*'", b"", octets) for octets in order]
+        for joined in (b"".join(order), b"".join(stripped)):
+            found += [joined, _percent_decoded(joined)]
+    return found
+
+
+def is_sound(value: bytes) -> bool:
+    """Whether parameters of RFC 2231 are as it wants them: sections counted from 0 in order, a charset in the first."""
+    pattern = rb"[A-Za-z0-9.+_-]+(?:/[A-Za-z0-9.+_-]+)?((?:[ \t]*;[ \t]*[A-Za-z-]+(?:\*[0-9]{0,3}\*?)?=(?:\"[^\"\\\0\r]*\"|[^\s\0\"()\\;=,]+))*)[ \t]*;?"
+    whole = re.fullmatch(pattern, value[:_LONGEST])
+    if whole is None or b"=?" in value:
+        return False
+    wanted: dict[bytes, int] = {}
+    for key, section, octets in re.findall(rb";[ \t]*([A-Za-z-]+)(\*[0-9]{0,3}\*?)?=(\"[^\"]*\"|[^\s;]+)", whole[1]):
+        if not section and octets[:1] != b'"' and b"'" in octets:
+            return False
+        number = section.strip(b"*")
+        if not section or not number:
+            base, count = key.lower() + section, 0
+        else:
+            base, count = key.lower() + b"*n", int(number)
+        if wanted.get(base, 0) != count or (section.endswith(b"*") and count == 0) != (octets.count(b"'") == 2 and bool(section)):
+            return False
+        wanted[base] = count + 1 if number else -1
+    return True
+
+
+def names(values: Iterable[bytes]) -> list[str]:
+    """Every file name that the values of Content-Disposition and Content-Type can be read to give."""
+    found: list[str] = []
+    pooled = []
+    for value in values:
+        value = value[: 2 * _LONGEST]
+        pooled.append(value)
+        for form in _forms(value):
+            found += every_name(read_parameters(form))
+            for key in list(re.finditer(rb"name[*0-9 \t\0\"'\\]*=(?:[ \t]|=(?!\?))*", form, re.I))[:_MOST_SPELLINGS]:
+                found += [decode_octets(one) for one in _name_spellings(form[key.end() :])]
+    for charset, octets in _charset_sections(b";".join(pooled)):
+        found.append(decode_octets(octets, charset))
+    found += [decode_header(one.encode("utf-8")) for one in found if "=?" in one]
+    found = [re.sub(r"^[A-Za-z0-9_-]{0,40}'[A-Za-z-]{0,20}'(?=.)", "", one).strip() for one in found]
+    # What has no ending is no name that anybody judges.
+    return [one for one in dict.fromkeys(found) if "." in one and len(one) <= 1_000]
+
+
+def _name_spellings(rest: bytes) -> Iterator[bytes]:
+    if rest[:1] == b'"':
+        quoted = re.match(rb'"((?:[^"\\]|\\.){0,1000})(?:"([^;]*)|\Z)', rest, re.DOTALL)
+        if quoted and (quoted[2] or b"").strip():
+            yield quoted[1]
+            yield (quoted[1] + quoted[2]).replace(b'"', b"")
+            yield _without_comments(quoted[1] + quoted[2]).replace(b'"', b"").strip()
+        return
+    text = rest.partition(b";")[0].rstrip()
+    yield text.strip(b"'\" ")
+    yield text.replace(b'"', b"").replace(b"'", b"")
+    yield re.split(rb"[\s\",]", text)[0].strip(b"'")
+    if b"(" in text:
+        yield _without_comments(text).strip()
+        yield text.partition(b"(")[0].strip()
+    escaped = re.match(rb"(?:[^;\\]|\\.)*", rest, re.DOTALL)
+    if escaped and b"\\" in escaped[0]:
+        yield re.sub(rb"\\(.)", rb"\1", escaped[0]).strip()
+
+
+def _charset_sections(value: bytes) -> Iterator[tuple[str | None, bytes]]:
+    for joined in _sections(value, b"name"):
+        yield None, joined
+    for one in re.finditer(rb"name\*0?\*?=[ \t\"]*([A-Za-z0-9_-]{1,40})'[^']*'([^;\s\"]*)", value, re.IGNORECASE):
+        yield one[1].decode("latin-1"), _percent_decoded(one[2])
