@@ -9,13 +9,17 @@ import errno
 import os
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mailscan.cli.options import SCAN_OPTIONS, ScanOption
 from mailscan.cli.people import list_filters, show_filter, versions
+from mailscan.cli.show import HELP as SHOW_HELP
+from mailscan.cli.show import SHARED, show
+from mailscan.doubts import doubts
 from mailscan.errors import MailscanError, PolicyError, UsageError
+from mailscan.outgoing import printable
 from mailscan.policy import filter_names, find_policy, load_policy, starter_text
 from mailscan.render import CARRIES, FORMATS
 
@@ -50,7 +54,7 @@ Examples:
 def run_command(args: Sequence[str]) -> int:
     """Run a command for people; returns its exit status. An unknown first word raises `UsageError`."""
     word = args[0] if args else ""
-    if word and not word.startswith("-") and word not in group.commands and "_MAILSCAN_COMPLETE" not in os.environ:
+    if args and not word.startswith("-") and word not in group.commands:
         raise UsageError(f'there is no command "{word}"; there are {", ".join(sorted(group.commands))}')
     status = 0
     try:
@@ -144,6 +148,43 @@ def group() -> None:
 group.add_command(scan_command)
 
 
+def _show(**given: Any) -> None:
+    values: Values = {key: list(value) if isinstance(value, tuple) else value for key, value in given.items()}
+    own = {name: values.pop(name) for name in ("message", "format", "part", "headers", "all", "rules")}
+    if own["part"] is not None and own["format"] == "json":
+        raise click.UsageError("--part writes octets, and --format json tells of all parts: only one can be had")
+    show(
+        str(own["message"]),
+        str(own["format"]),
+        None if own["part"] is None else str(own["part"]),
+        headers=bool(own["headers"]),
+        everything=bool(own["all"]),
+        rules=bool(own["rules"]),
+        values=values,
+    )
+
+
+group.add_command(
+    click.Command(
+        "show",
+        callback=_show,
+        params=[
+            click.Argument(["message"], type=click.Path(allow_dash=True), required=False, default="-"),
+            click.Option(
+                ["--format"], type=click.Choice(("text", "json")), default="text", show_default=True, help="For whom."
+            ),
+            click.Option(["--part"], metavar="PATH", help='Write the decoded octets of one part, as "1.2".'),
+            click.Option(["--headers"], is_flag=True, help="List the header fields instead, those of --part if given."),
+            click.Option(["--all"], is_flag=True, help="Show everything, however long it is."),
+            click.Option(["--rules"], is_flag=True, help="Ask the rules of the policy too."),
+            *map(_click_option, SHARED),
+        ],
+        help=SHOW_HELP,
+        short_help="Show what a message is made of, and in how many ways it can be read.",
+    )
+)
+
+
 def _show_version(context: click.Context) -> None:
     click.echo("\n".join(versions()))
     context.exit()
@@ -158,7 +199,7 @@ def check(policy: str | None, door: str | None) -> None:
     Without POLICY: $MAILSCAN_POLICY, else $XDG_CONFIG_HOME/mailscan/policy.toml (~/.config; not for root), else
     /etc/mailscan/policy.toml, else the starter policy.
 
-    Exits with 0 if mail can be judged by it, with 1 if not.
+    Exits with 0 if mail can be judged by it, with 1 if not. What is no mistake and probably not meant is said too.
 
     \b
     Example:
@@ -175,11 +216,13 @@ def check(policy: str | None, door: str | None) -> None:
             problems += [f"{place} {problem}" for problem in _cannot_run(rule)]
             problems += [f"{place} {problem}" for problem in _cannot_carry(rule, door)]
     for problem in problems:
-        click.echo(problem, err=True)
+        click.echo(printable(problem), err=True)
     if problems:
         raise SystemExit(1)
     rules = ", ".join(rule.name for rule in loaded.rules)
-    click.echo(f"{loaded.source}: no mistakes; the rules are {rules}" if rules else f"{loaded.source}: it has no rules")
+    click.echo(printable(f"{loaded.source}: no mistakes; " + (f"the rules are {rules}" if rules else "it has no rules")))
+    for doubt in doubts(loaded, os.path.dirname(os.path.abspath(loaded.source))):
+        click.echo(printable(f"  is this meant? {doubt}"))
     for rule in loaded.rules if door else ():
         if "/" in rule.use and (unable := sorted(CARRIES["json"] - CARRIES[door or ""] - {"remove"})):
             click.echo(f"  {rule.name} is Python of your own: it must not want {', '.join(unable)} at --format {door}")
