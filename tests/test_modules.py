@@ -17,8 +17,8 @@ NEVER |= {"magic", "pathlib", "rich", "socket", "spf", "subprocess", "threading"
 PYTHONS = {"__future__", "collections", "copyreg", "encodings", "enum", "errno", "functools", "itertools", "keyword"}
 PYTHONS |= {"operator", "re", "reprlib", "select", "signal", "syslog", "types"}
 OURS = {"addresses", "cli", "envelope", "errors", "filetype", "filters", "header", "journal", "keys", "mail", "message"}
-OURS |= {"mime", "networks", "oddity", "outgoing", "outside", "parameters", "pipeline", "policy", "record", "render", "rule"}
-OURS |= {"starter", "text", "timer", "trusted", "verdict", "words"}
+OURS |= {"mime", "networks", "oddity", "outgoing", "outside", "parameters", "pipeline", "policy", "record", "render"}
+OURS |= {"rule", "starter", "text", "timer", "trusted", "verdict", "words"}
 FILTERS = {"attachments", "match", "spamtrap", "subject"}
 COMMAND = {"failed", "options", "scan", "spooled", "streams"}
 # With something to decode, and with a client.
