@@ -42,3 +42,7 @@ class OutOfTime(BaseException):
 
     Not an `Exception`, so that a filter's own `except Exception` cannot swallow it.
     """
+
+
+class Terminated(BaseException):
+    """A signal that would have ended the process: at a shutdown, say. Like `OutOfTime`, nothing may swallow it."""

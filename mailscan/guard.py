@@ -64,7 +64,8 @@ def _child(work: Callable[[], object], answer_in: int, answer_out: int, seconds:
     try:
         os.setpgid(0, 0)
         os.close(answer_in)
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        for number in (signal.SIGALRM, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGXCPU):
+            signal.signal(number, signal.SIG_DFL)
         nothing = os.open(os.devnull, os.O_RDONLY)
         os.dup2(nothing, 0)
         os.close(nothing)

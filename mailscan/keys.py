@@ -81,7 +81,7 @@ def read_keys(
             except ValueError as error:
                 mistakes.append((key, f"{key}: {error}"))
         elif key not in also:
-            mistakes.append((key, f"unknown key '{key}'{meant(key, [*known, *also])}"))
+            mistakes.append((key, f"unknown key '{key}'{meant(key, [*known, *also]) if len(mistakes) < 20 else ''}"))
     return values, mistakes
 
 
@@ -104,7 +104,7 @@ def meant(word: str, words: list[str]) -> str:
     """The end of a sentence about an unknown word: the known one that it resembles, or all of them."""
     import difflib
 
-    close = difflib.get_close_matches(word, words, 1)
+    close = difflib.get_close_matches(word[:50], words, 1)
     return f"; did you mean '{close[0]}'?" if close else f"; known are {', '.join(words)}"
 
 
@@ -227,5 +227,7 @@ def _name(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, dict):
         return "a table"
+    if isinstance(value, list) and not all(isinstance(item, (str, int, float)) for item in value):
+        return "a list of other things"
     shown = repr(value).replace("'", '"') if isinstance(value, (str, list)) else str(value)
     return shown if len(shown) <= 60 else shown[:57] + "…"

@@ -7,6 +7,7 @@ printable ASCII, and CR, LF, NUL and other controls have become blanks.
 from __future__ import annotations
 
 from mailscan.errors import MailscanError
+from mailscan.verdict import is_field_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,9 +17,8 @@ WIDTH = 78  # RFC 5322 2.1.1 prefers it; 998 is the limit
 REPLY_LINES = 32
 # RFC 5321 4.5.3.1.5: 512 octets with `550-`, an enhanced code of up to ten characters and CRLF.
 REPLY_WIDTH = 512 - 4 - 10 - 2
-# A longer word is encoded, since nothing else can break it; name and word together stay far below 998.
+# A longer word is encoded, since nothing else can break it.
 _LONGEST_WORD = 800
-_LONGEST_NAME = 76
 _LONGEST_VALUE = 20_000
 _CONTROLS = dict.fromkeys([*range(32), *range(127, 160), 0x2028, 0x2029], " ")
 # RFC 2047 5 (3): these stand for themselves wherever an encoded-word may.
@@ -37,7 +37,7 @@ def header_lines(name: str, value: str) -> list[str]:
     ASCII, would be read as an encoded-word, or is too long a word becomes UTF-8 encoded-words (RFC 2047); beyond
     20,000 characters the value is cut. Raises `MailscanError` for a name that cannot be one (RFC 5322 2.2).
     """
-    if not (0 < len(name) <= _LONGEST_NAME and all("!" <= char <= "~" and char != ":" for char in name)):
+    if not is_field_name(name):
         raise MailscanError(f'"{printable(name)[:80]}" cannot be the name of a header field')
     line = name + ":"
     lines: list[str] = []

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 
-from mailscan.errors import MailscanError, OutOfTime
+from mailscan.errors import FilterError, MailscanError, OutOfTime
 from mailscan.timer import Limit
 from mailscan.verdict import FAILURE_CODE, FAILURE_REPLY, Asked, Edits, Finding, Verdict
 
@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 REJECT_CODE, REJECT_REPLY = "550 5.7.1", "Message refused by local policy"
 TEMPFAIL_CODE, TEMPFAIL_REPLY = "451 4.7.1", "Message deferred by local policy, try again later"
 
-# A mail that has more to find than this is no better understood with all of it.
+# A mail that has more to find than this is no better understood with all of it; but all of it decides.
 MOST_FINDINGS = 100
+# A filter that goes on beyond this does not come to an end.
+_ENDLESS = 100_000
 ENDS = ("accept", "reject", "tempfail")
 
 
@@ -91,9 +93,10 @@ class _Walk:
                 break
         asked = len(reasons) < len(mails) or bool(error)
         outcome: Outcome = "error" if error else "found" if findings else "clear" if asked else "not-asked"
-        entry = Asked(rule.name, rule.use, outcome, error or ("" if asked else reasons[0]), findings[:MOST_FINDINGS])
+        entry = Asked(rule.name, rule.use, outcome, error or ("" if asked else reasons[0]), findings)
         if self.verdict is None:
             self.decide(rule, entry, hit)
+        entry.findings = entry.findings[:MOST_FINDINGS]
         entry.ms = (time.perf_counter() - began) * 1000
         self.account.append(entry)
 
@@ -110,8 +113,8 @@ class _Walk:
         def work(chosen: Filter) -> None:
             for finding in chosen.check(mail, self.outside):
                 findings.append(finding)
-                if len(findings) > MOST_FINDINGS:
-                    break
+                if len(findings) > _ENDLESS:
+                    raise FilterError(f"gave more than {_ENDLESS} findings")
 
         error = self.guarded(rule, work)
         return ([] if error else findings), error
@@ -245,13 +248,18 @@ class _Walk:
         from mailscan.errors import TooEarly
 
         try:
-            fields = self.mail.message.headers
+            headers = self.mail.message.headers
         except TooEarly:
             return ()
+        begins = {name.removesuffix("*") for name in self.policy.writes}
+        # Hardly any mail has one: this look at the octets saves an object for each field.
+        octets = headers.source[headers.start : headers.end].lower()
+        if not any(name.encode("ascii", "replace") in octets for name in begins):
+            return ()
         whole = {name for name in self.policy.writes if not name.endswith("*")}
-        begins = tuple(name[:-1] for name in self.policy.writes if name.endswith("*"))
-        found = {field.name.lower(): field.name for field in fields}
-        return tuple(name for low, name in found.items() if low in whole or low.startswith(begins))
+        stems = tuple(name[:-1] for name in self.policy.writes if name.endswith("*"))
+        found = {field.name.lower(): field.name for field in headers}
+        return tuple(name for low, name in found.items() if low in whole or low.startswith(stems))
 
 
 def _action(rule: Rule, finding: Finding) -> Action:

@@ -8,7 +8,7 @@ from mailscan.errors import PolicyError
 from mailscan.keys import Table, choice, flag, meant, number, option, optional, options_of, read_keys, size, text
 from mailscan.networks import networks
 from mailscan.rule import Rule
-from mailscan.trusted import read_trusted
+from mailscan.trusted import check_folder, read_trusted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     T = TypeVar("T", bound=Table)
 
 STARTER = "the starter policy"
+MOST_OCTETS = 1_000_000
+MOST_RULES = 1_000
 TABLES = ("site", "score", "filter", "limits", "log")
 
 
@@ -137,6 +139,8 @@ def load_policy(path: str | None) -> Policy:
         return build_policy(STARTER, b"starter", starter.TABLES, os.path.dirname(__file__))
     try:
         octets = read_trusted(path)
+        if len(octets) > MOST_OCTETS:
+            raise ValueError(f"{path}: is larger than {MOST_OCTETS} octets; long lists stand in files of their own")
     except ValueError as error:
         raise PolicyError([str(error)]) from None
     import tomllib
@@ -149,6 +153,8 @@ def load_policy(path: str | None) -> Policy:
         raise PolicyError([f"{path}: not valid TOML: {error}"]) from None
     except RecursionError:
         raise PolicyError([f"{path}: not valid TOML: nested too deeply"]) from None
+    except (ValueError, MemoryError) as error:  # a number of 5,000 digits, a key of 20,000 parts
+        raise PolicyError([f"{path}: not TOML that can be used: {error or 'too large'}"]) from None
     return build_policy(path, octets, tables, os.path.dirname(os.path.abspath(path)))
 
 
@@ -192,6 +198,9 @@ class _Builder:
         blocks = tables.get("filter", [])
         if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
             self.wrong("", "rules are written as [[filter]] tables, with two brackets")
+            blocks = []
+        if len(blocks) > MOST_RULES:
+            self.wrong("", f"{len(blocks)} rules are more than {MOST_RULES}")
             blocks = []
         rules = [rule for number, block in enumerate(blocks, 1) if (rule := self.rule(block, number))]
         self.name_apart(rules)
@@ -247,7 +256,9 @@ class _Builder:
         from mailscan.userfile import UserFile
 
         path = os.path.abspath(os.path.join(self.folder, os.path.expanduser(use)))
-        return UserFile.of(path, read_trusted(path), self.memory)
+        source = read_trusted(path)
+        check_folder(os.path.dirname(path))  # what it imports stands beside it
+        return UserFile.of(path, source, self.memory)
 
     def name_apart(self, rules: list[Rule]) -> None:
         """Give each rule a name of its own: its `use`, with a number from the second one on."""

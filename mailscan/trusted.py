@@ -23,10 +23,7 @@ def read_trusted(path: str) -> bytes:
         facts = os.fstat(descriptor)
         if not stat.S_ISREG(facts.st_mode):
             raise ValueError(f"{path}: is a {_kind(facts.st_mode)}; a file is wanted")
-        if facts.st_mode & stat.S_IWOTH:
-            raise ValueError(f"{path}: anyone may write to it; chmod o-w {path}")
-        if os.geteuid() == 0 and facts.st_uid != 0:
-            raise ValueError(f"{path}: belongs to uid {facts.st_uid}, and we run as root; chown root {path}")
+        _check(path, facts)
         if facts.st_size > MOST:
             raise ValueError(f"{path}: is larger than {MOST} octets")
         with open(descriptor, "rb", closefd=False) as file:
@@ -35,6 +32,24 @@ def read_trusted(path: str) -> bytes:
         raise ValueError(f"{path}: {error.strerror}") from None
     finally:
         os.close(descriptor)
+
+
+def check_folder(path: str) -> None:
+    """That nobody else may put Python into this folder, or change what is there. Raises `ValueError`."""
+    try:
+        _check(path, os.stat(path))
+        for entry in os.scandir(path):
+            if entry.name.endswith((".py", ".pth", ".so")):
+                _check(entry.path, entry.stat())
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror}") from None
+
+
+def _check(path: str, facts: os.stat_result) -> None:
+    if facts.st_mode & stat.S_IWOTH:
+        raise ValueError(f"{path}: anyone may write to it; chmod o-w {path}")
+    if os.geteuid() == 0 and facts.st_uid != 0:
+        raise ValueError(f"{path}: belongs to uid {facts.st_uid}, and we run as root; chown root {path}")
 
 
 def _kind(mode: int) -> str:

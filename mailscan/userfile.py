@@ -12,7 +12,7 @@ import sys
 from mailscan.errors import FilterError, MailscanError
 from mailscan.filters import Filter
 from mailscan.guard import in_child
-from mailscan.verdict import ACTIONS, Edits, Evidence, Finding
+from mailscan.verdict import ACTIONS, Edits, Evidence, Finding, is_field_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 # A child that has not loaded the file by then is stuck; used by `mailscan check`.
 LOAD_SECONDS = 10.0
-MOST_FINDINGS = 1000
+ENDLESS = 100_000
 
 
 class UserFile(Filter):
@@ -74,7 +74,7 @@ class UserFile(Filter):
                 return (False, f"{self.path}: needed more memory than [limits] child_memory")
             except SystemExit as error:
                 return (False, f"{_place(error, self.path)}: called sys.exit({error.code!r})")
-            except Exception as error:  # noqa: BLE001 - whatever the file does is its rule's on_error
+            except BaseException as error:  # noqa: BLE001 - whatever the file does is its rule's on_error
                 return (False, f"{_place(error, self.path)}: {type(error).__name__}: {error}")
 
         answer = in_child(told, seconds=seconds, memory=self.memory)
@@ -88,7 +88,10 @@ class UserFile(Filter):
     def _load(self) -> Callable[[Mail, Outside], object]:
         """Execute the file as a module, with its own folder as the place its siblings are imported from."""
         folder = os.path.dirname(self.path)
-        here = os.getcwd()
+        try:
+            here = os.getcwd()
+        except OSError:  # it was removed
+            here = ""
         sys.path[:] = [folder, *(one for one in sys.path if one and (one != here or one == folder))]
         name = os.path.basename(self.path).removesuffix(".py")
         module: ModuleType = type(sys)(name)
@@ -110,8 +113,8 @@ def _listed(found: object) -> list[object]:
     listed: list[object] = []
     for one in found:  # type: ignore[attr-defined]
         listed.append(one)
-        if len(listed) > MOST_FINDINGS:
-            break
+        if len(listed) > ENDLESS:
+            raise FilterError(f"gave more than {ENDLESS} findings")
     return listed
 
 
@@ -122,13 +125,20 @@ def _plain(one: object, path: str) -> tuple[object, ...]:
     if one.action is not None and one.action not in ACTIONS:
         raise FilterError(f"{path}: a finding's action {one.action!r} is none of {', '.join(ACTIONS)}")
     edits = one.edits
+    score = None if one.score is None else float(one.score)
+    if score is not None and not abs(score) < 1e9:
+        raise FilterError(f"{path}: a finding's score {score} is no number to add")
+    names = [name for name, _ in one.headers] + ([name for name, *_ in (*edits.add, *edits.change)] if edits else [])
+    for name in names:
+        if not is_field_name(str(name)):
+            raise FilterError(f"{path}: {str(name)[:80]!r} cannot be the name of a header field")
     return (
         str(one.code),
         str(one.detail),
-        None if one.score is None else float(one.score),
+        score,
         [(str(name), str(value)) for name, value in one.headers],
         [(str(at.part), int(at.start), int(at.end), str(at.member)) for at in one.evidence],
-        one.action,
+        None if one.action is None else str(one.action),
         None if one.reply is None else str(one.reply),
         edits
         and (

@@ -19,6 +19,16 @@ FAILURE_REPLY = "Message could not be checked"
 ACTIONS = ("accept", "reject", "tempfail", "quarantine", "tag", "score", "ignore")
 
 
+# Longest name of a header field that we write, so that name and a word stay far below 998 octets.
+_LONGEST_NAME = 76
+
+
+def is_field_name(name: str) -> bool:
+    """Whether a header field that we write can be called so: RFC 5322 2.2, and nothing a caller takes for a reply."""
+    sound = 0 < len(name) <= _LONGEST_NAME and all("!" <= char <= "~" and char != ":" for char in name)
+    return sound and not name.startswith(("4.", "5."))
+
+
 class Evidence(Record):
     """Where in the message a finding lies.
 

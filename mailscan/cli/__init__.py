@@ -33,9 +33,38 @@ def main() -> NoReturn:
     """
     status = 75
     try:
-        status = run(sys.argv[1:], *_standard_descriptors(), os.environ, own_process=True)
+        _signals()
+        # Addresses are UTF-8 (RFC 6531), whatever the locale made of the octets.
+        args = [os.fsencode(word).decode("utf-8", "surrogateescape") for word in sys.argv[1:]]
+        status = run(args, *_standard_descriptors(), os.environ, own_process=True)
     finally:
         os._exit(status)
+
+
+def _signals() -> None:
+    """Mailers bounce mail whose command dies by a signal: here every signal that would kill is a tempfail.
+
+    What the caller blocked or ignored is undone: our time limits need SIGALRM, our children's ends SIGCHLD (Exim
+    ignores it), and an alarm of the caller's own is not ours to die of.
+    """
+    import _signal  # the built-in half of `signal`, which imports much
+
+    _signal.setitimer(_signal.ITIMER_REAL, 0)
+    _signal.signal(_signal.SIGALRM, _signal.SIG_IGN)
+    _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
+    for name in ("HUP", "INT", "QUIT", "TERM", "USR1", "USR2", "XCPU", "VTALRM", "PROF", "IO", "PWR", "STKFLT"):
+        if number := getattr(_signal, "SIG" + name, None):
+            _signal.signal(number, _end)
+    _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
+
+
+def _end(number: int, _: object) -> None:
+    import _signal
+
+    from mailscan.errors import Terminated
+
+    _signal.signal(number, _signal.SIG_IGN)  # no second one while we leave
+    raise Terminated(f"stopped by signal {number}")
 
 
 def run(
@@ -47,6 +76,8 @@ def run(
     `--format kv`. `--help`, `--version` and the commands for people write to `sys.stdout`.
     """
     scanning = not args or args[0] == "scan" or (args[0].startswith("-") and args[0] not in ("--help", "--version"))
+    # As click names it; only a shell asks so, and it gives no arguments.
+    completing = not args and environ.get("_MAILSCAN_COMPLETE", "").endswith(("_source", "_complete"))
     words = args[1:] if args and args[0] == "scan" else args
     form, soft = asked_for(words)
     streams: Streams | None = None
@@ -54,8 +85,8 @@ def run(
         from mailscan.cli.streams import Streams
 
         streams = Streams(stdin, stdout, stderr)
-        streams.quiet = scanning and form == "kv"
-        if not scanning or "_MAILSCAN_COMPLETE" in environ:
+        streams.quiet = form == "kv"
+        if completing or not scanning:
             from mailscan.cli.commands import run_command
 
             return run_command(args)
@@ -68,11 +99,6 @@ def run(
             os.dup2(os.open("/dev/null", os.O_WRONLY), 2)
         from mailscan.cli.scan import scan
 
-        if own_process:
-            import signal
-
-            # At a shutdown, say: Exim's pipe transport bounces mail whose command dies by a signal.
-            signal.signal(signal.SIGTERM, lambda *_: os._exit(75))
         return scan(words, values, wrong, streams, environ)
     except BaseException as error:  # noqa: BLE001 - the mailer must not see another status than 75
         return _failed(form, soft, error, streams, stdout)

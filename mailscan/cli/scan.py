@@ -9,7 +9,7 @@ import os
 import stat
 import time
 
-from mailscan.cli.failed import reason, report
+from mailscan.cli.failed import briefly, reason, report
 from mailscan.cli.options import Request
 from mailscan.errors import EX_ACCEPT, EX_REJECT, EX_TEMPFAIL, MailscanError, OutOfTime, UsageError
 from mailscan.timer import Limit
@@ -58,7 +58,7 @@ def scan_values(values: Values, streams: Streams, environ: Mapping[str, str], st
         return EX_ACCEPT if request.soft_exit else status
     except BaseException as error:  # noqa: BLE001 - every failure of ours is told, logged, and 75
         status = report(request.format, error, streams, soft_exit=request.soft_exit)
-        run.log(None, reason(error))
+        briefly(lambda: run.log(None, reason(error)))
         return status
 
 
@@ -218,7 +218,7 @@ def _read_all(descriptor: int, limit: int, name: str) -> bytes:
     # A file is read in one piece, so that a large message is not held twice.
     expected = os.fstat(descriptor).st_size + 1
     try:
-        while chunk := os.read(descriptor, min(max(expected, _CHUNK), limit + 1 - size)):
+        while chunk := _read(descriptor, min(max(expected, _CHUNK), limit + 1 - size)):
             chunks.append(chunk)
             size += len(chunk)
             if size > limit:
@@ -230,3 +230,14 @@ def _read_all(descriptor: int, limit: int, name: str) -> bytes:
     if not chunks:
         raise UsageError(f"no message: {name} is empty")
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def _read(descriptor: int, most: int) -> bytes:
+    while True:
+        try:
+            return os.read(descriptor, most)
+        except BlockingIOError:
+            # Whoever shares it with us made it non-blocking. Our alarm ends the wait.
+            import select
+
+            select.select([descriptor], [], [])
