@@ -241,3 +241,20 @@ def test_octets_can_be_read_back_from_an_excerpt(octets: bytes) -> None:
     text = escaped(octets)
     assert text.isascii() and text.isprintable()
     assert text.encode("ascii").decode("unicode_escape").encode("latin-1") == octets
+
+
+def test_what_lies_in_something_encoded_has_the_octets_of_its_carrier() -> None:
+    inner = b"Content-Type: text/plain; name=note.txt\n\nHello\n"
+    raw = b"Content-Type: multipart/mixed; boundary=x\n\n--x\nContent-Type: message/rfc822\n"
+    raw += b"Content-Transfer-Encoding: base64\n\n" + base64.encodebytes(inner) + b"--x--\n"
+    parts = {part["path"]: part for part in taken_apart(raw)["parts"]}
+    carrier, carried = parts["1.1"], parts["1.1.1"]
+    assert (carried["start"], carried["end"]) == (carrier["start"], carrier["end"])
+    assert (carried["body_start"], carried["headers"][0]["start"]) == (None, None)
+    assert carried["names"] == ["note.txt"]
+
+
+def test_a_file_in_a_text_hangs_below_it() -> None:
+    said = taken_apart(b"Subject: x\n\nbegin 644 note.txt\n%2&5L;&\\`\n`\nend\n")
+    note = said["parts"][1]
+    assert (note["parent"], note["other_reading"], note["names"], note["size"]) == ("1", False, ["note.txt"], 5)

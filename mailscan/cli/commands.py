@@ -220,7 +220,9 @@ def check(policy: str | None, door: str | None) -> None:
     if problems:
         raise SystemExit(1)
     rules = ", ".join(rule.name for rule in loaded.rules)
-    click.echo(printable(f"{loaded.source}: no mistakes; " + (f"the rules are {rules}" if rules else "it has no rules")))
+    click.echo(
+        printable(f"{loaded.source}: no mistakes; " + (f"the rules are {rules}" if rules else "it has no rules"))
+    )
     for doubt in doubts(loaded, os.path.dirname(os.path.abspath(loaded.source))):
         click.echo(printable(f"  is this meant? {doubt}"))
     for rule in loaded.rules if door else ():
