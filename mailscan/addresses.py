@@ -25,22 +25,23 @@ if TYPE_CHECKING:
 
 # A domain has at most 127 labels (RFC 1035 2.3.4): the parents of a longer text need no looking at.
 _LABELS = 127
+# What is longer is neither a domain nor a local part (RFC 5321 4.5.3.1), and `normalize` takes the square of it.
+_LONGEST = 1000
 
 
 def normal_domain(domain: str) -> str:
     """A domain for comparison: lower case, no final dot, A-labels (RFC 5890). Takes any text.
 
     Not the `idna` codec: it knows IDNA 2003 only, where `straße.example` is another name than today's, and fails on
-    what is no host name. Mapped as in UTS 46 (lower case, NFKC, the ideographic full stop), nothing is checked.
+    what is no host name. Mapped as in UTS 46 (lower case, NFKC, the ideographic full stop), nothing is checked. One of
+    more than 1,000 characters is only put in lower case.
     """
     domain = domain.rstrip(".").lower()
-    if domain.isascii():
+    if domain.isascii() or len(domain) > _LONGEST:
         return domain
     from unicodedata import normalize
 
     mapped = normalize("NFKC", normalize("NFKC", domain).lower()).replace("\u3002", ".").rstrip(".")
-    if len(mapped) > 1000:  # no domain (RFC 1035 2.3.4), and no work for it
-        return mapped
     return ".".join(map(_a_label, mapped.split(".")))
 
 
@@ -52,12 +53,15 @@ def _a_label(label: str) -> str:
 
 
 def normal_local(local: str) -> str:
-    """A local part for comparison: without the quotes that change nothing (RFC 5321 4.1.2), case folded, NFC."""
+    """A local part for comparison: without the quotes that change nothing (RFC 5321 4.1.2), case folded, NFC.
+
+    One of more than 1,000 characters, which no real one has, only in lower case.
+    """
     if len(local) > 1 and local[0] == local[-1] == '"':
         local = local[1:-1]
         if "\\" in local:
             local = "".join(_unescaped(local))
-    if local.isascii():
+    if local.isascii() or len(local) > _LONGEST:
         return local.lower()
     from unicodedata import normalize
 

@@ -17,6 +17,9 @@ LONGEST_WORD = 500
 # piece is found in the next one, which repeats the last `_SHARED` characters.
 _PIECE = 1 << 16
 _SHARED = 2000
+# Of what is not ASCII smaller ones, (step, shared): `normalize` takes the square of a run of combining marks, and no
+# signal reaches Python while it does.
+_SMALL = (3000, 1000)
 
 # Code points that show nothing (Default_Ignorable_Code_Point of Unicode), and the controls that are no blanks.
 _INVISIBLE = (
@@ -147,9 +150,15 @@ def _compiled(text: str) -> Pattern[str]:
 
 def _pieces(text: str) -> Iterator[tuple[str, bool, bool]]:
     """(folded piece, whether it is cut at its start, at its end)"""
+    step, shared = _SMALL
     for start in range(0, max(1, len(text) - _SHARED), _PIECE):
-        end = start + _PIECE + _SHARED
-        yield folded(text[start:end]), start > 0, end < len(text)
+        piece = text[start : start + _PIECE + _SHARED]
+        if piece.isascii():
+            yield folded(piece), start > 0, start + len(piece) < len(text)
+            continue
+        for inner in range(0, max(1, len(piece) - shared), step):
+            part = piece[inner : inner + step + shared]
+            yield folded(part), start + inner > 0, start + inner + len(part) < len(text)
 
 
 def _goes_on(text: str, at: int) -> bool:

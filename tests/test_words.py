@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import time
 import warnings
 
@@ -45,6 +46,16 @@ def test_where_a_long_text_is_cut_makes_no_difference(around: int) -> None:
         assert adv.find("x" * at + " adv") == "adv", at
         assert adv.find("x" * (at + 1) + "adv " + "y" * 5000) is None, at
         assert adv.find("x" * at + " advy" + "y" * 5000) is None, at
+
+
+@pytest.mark.parametrize("around", [3000, 4000, 6000, (1 << 16) - 1500, 1 << 16, (1 << 16) + 3000])
+def test_where_a_text_that_is_not_ascii_is_cut_makes_no_difference(around: int) -> None:
+    words_ = Words(("прочь", "a" * 498))
+    for at in range(around - 8, around + 8):
+        for text in ("ж" * at + " ПРОЧЬ " + "ы" * 5000, "ж" * at + " прочь", "ж" * at + " " + "a" * 498 + " "):
+            assert words_.find(text) is not None, at
+        for text in ("ж" * at + "прочь " + "ы" * 5000, "ж" * at + " прочьы" + "ы" * 5000):
+            assert words_.find(text) is None, at
 
 
 @pytest.mark.parametrize("text", ["\u200b\u00ad", "x" * 501, "\ufdfa" * 100])
@@ -104,3 +115,25 @@ def test_hostile_text_takes_no_time(text: str) -> None:
     began = time.process_time()
     assert Words(("adv", "free money")).find(text) is None
     assert time.process_time() - began < 8
+
+
+@pytest.mark.parametrize("marks", ["\u0301\u0323", "\u0344\u0323", "\u0f73\u0f71", "\U0001d15f\u0323"])
+def test_a_signal_gets_through_while_a_text_is_folded(marks: str) -> None:
+    # Python hears a signal between two pieces only.
+    class Heard(Exception):
+        pass
+
+    def hear(*_: object) -> None:
+        raise Heard
+
+    before = signal.signal(signal.SIGVTALRM, hear)
+    began = time.process_time()
+    try:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0.1)
+        with pytest.raises(Heard):
+            for _ in range(10_000):
+                Words(("foo",)).find(marks * 500_000)
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
+    assert time.process_time() - began < 0.6
