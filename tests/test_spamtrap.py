@@ -90,7 +90,7 @@ def test_an_empty_list_has_no_traps(tmp_path: Path) -> None:
         ({"domains": ["example.com"]}, "needs `local_parts`"),
         ({"local_parts": ["spamtrap@example.com"], "domains": ["example.com"]}, "no local part"),
         ({"local_parts": ["spamtrap"], "domains": ["@example.com"]}, "no domain"),
-        ({"addresses": ["file:nowhere.txt"]}, "cannot read the list"),
+        ({"addresses": ["file:nowhere.txt"]}, r"nowhere\.txt: No such file"),
     ],
 )
 def test_what_a_policy_gets_wrong(keys: dict[str, Any], says: str) -> None:

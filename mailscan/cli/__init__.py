@@ -47,7 +47,8 @@ def _signals() -> None:
     What the caller blocked or ignored is undone: our time limits need SIGALRM, our children's ends SIGCHLD (Exim
     ignores it), and an alarm of the caller's own is not ours to die of.
     """
-    import _signal  # the built-in half of `signal`, which imports much
+    # The built-in half of `signal`: ready before anything else is imported, which takes a while.
+    import _signal  # type: ignore[import-not-found]
 
     _signal.setitimer(_signal.ITIMER_REAL, 0)
     _signal.signal(_signal.SIGALRM, _signal.SIG_IGN)
