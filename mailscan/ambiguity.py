@@ -51,3 +51,13 @@ class Ambiguity(Record):
         self.part = part
         self.start = start
         self.end = end
+
+
+def shown(octets: bytes) -> str:
+    """Octets of the message as printable ASCII in quotes, for a detail."""
+    return ascii(clip(octets[:400].decode("latin-1").strip()))
+
+
+def clip(text: str) -> str:
+    """At most 100 characters."""
+    return text if len(text) <= 100 else text[:99] + "…"

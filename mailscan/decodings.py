@@ -6,6 +6,7 @@ All of it is total and bounded: any octets give octets, or None where they are n
 from __future__ import annotations
 
 import re
+from functools import partial
 
 from mailscan.transfer import decode, decode_base64, decode_quoted_printable, decode_uuencode
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
 _MOST_LINES = 200_000
 _MOST_GROUPS = 100_000
+_MOST_FAULTS = 20_000
+_MOST_ESCAPES = 1_000_000
+_PIECE = 1 << 18
 # What a compressed body may become: as much as its message, or this.
 _SPARE = 1 << 22
 _XX = b"+-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -43,7 +47,7 @@ def rare(encoding: str, body: bytes) -> File | None:
         found = _uuencoded(_lines_translated(body, _XX, _UU))
         return found and File(found.name, found.data, 0, len(body))
     if encoding == "yenc":
-        return next(_yenc(body), None)
+        return next(_yenc(body, 0, len(body)), None)
     if encoding == "binhex":
         return _binhex(body)
     if encoding == "gzip64":
@@ -51,23 +55,26 @@ def rare(encoding: str, body: bytes) -> File | None:
     return File("", decode(body, encoding), 0, len(body))
 
 
-def inline(text: bytes) -> Iterator[File]:
-    """The files in a text that mail clients take out of it: uuencode and yEnc, each with its name."""
-    at = 0
-    for begin in re.finditer(rb"^begin ([0-7]{3,4}) ([^\r\n]{1,255})\r?\n", text, re.MULTILINE):
-        if begin.start() < at or not _is_uu_line(text, begin.end()):
+def inline(text: bytes, start: int, stop: int) -> Iterator[File]:
+    """The files that mail clients take out of `text[start:stop]`: uuencode and yEnc, each with its name."""
+    at = start
+    begins = re.compile(rb"^begin ([0-7]{3,4}) ([^\r\n]{1,255})\r?\n", re.MULTILINE)
+    ends = re.compile(rb"\nend[ \t]*\r?(?:\n|\Z)")
+    while (begin := begins.search(text, at, stop)) is not None:
+        at = begin.end()
+        if not _is_uu_line(text, at, stop):
             continue
-        end = re.compile(rb"^(?:`|[ \t]*)\r?\n?end[ \t]*\r?$|^end[ \t]*\r?$", re.MULTILINE).search(text, begin.end())
-        at = end.end() if end else len(text)
+        end = ends.search(text, at - 1, stop)
+        at = end.end() if end else stop
         data = decode_uuencode(text, begin.start(), at)
         yield File(begin[2].decode("utf-8", "replace").strip(), data, begin.start(), at)
-    yield from _yenc(text)
+    yield from _yenc(text, start, stop)
 
 
-def _is_uu_line(text: bytes, at: int) -> bool:
+def _is_uu_line(text: bytes, at: int, stop: int) -> bool:
     """Whether a line of uuencode begins there: its first character counts the octets of the rest."""
-    end = text.find(b"\n", at)
-    line = text[at : len(text) if end < 0 else end].rstrip(b"\r")
+    end = text.find(b"\n", at, min(stop, at + 120))
+    line = text[at : min(stop, at + 120) if end < 0 else end].rstrip(b"\r")
     if not line or not 33 <= line[0] <= 95 or len(line) > 100:
         return False
     wanted = (((line[0] - 32) & 63) + 2) // 3 * 4
@@ -89,21 +96,42 @@ def _lines_translated(body: bytes, alphabet: bytes, other: bytes) -> bytes:
     return b"\n".join([one if one.startswith((b"begin ", b"end")) else one.translate(table) for one in lines])
 
 
-def _yenc(text: bytes) -> Iterator[File]:
+def _yenc(text: bytes, start: int, stop: int) -> Iterator[File]:
     """The files between `=ybegin` and `=yend` (yEnc 1.3)."""
-    at = 0
-    while (at := text.find(b"=ybegin ", at)) >= 0:
-        begin = re.compile(rb"=ybegin [^\n]*?name=([^\r\n]*)\r?\n(?:=ypart [^\n]*\n)?").match(text, at)
-        if begin is None or (at > 0 and text[at - 1] != 0x0A):
+    begins = re.compile(rb"^=ybegin [^\n]{0,200}?name=([^\r\n]{0,255})\r?\n(?:=ypart [^\n]{0,200}\n)?", re.MULTILINE)
+    at = start
+    while (at := text.find(b"=ybegin ", at, stop)) >= 0:
+        begin = begins.match(text, at, stop)
+        if begin is None:
             at += 8
             continue
-        end = text.find(b"\n=yend", begin.end() - 1)
-        end = len(text) if end < 0 else end
-        coded = text[begin.end() : end].translate(None, b"\r\n")
-        critical = re.sub(rb"=(.)", lambda one: bytes([(one[1][0] - 64) & 255]), coded, count=_MOST_GROUPS, flags=re.S)
-        shifted = critical.translate(bytes((octet - 42) & 255 for octet in range(256)))
-        yield File(begin[1].decode("utf-8", "replace").strip(' "'), shifted, at, end)
+        end = text.find(b"\n=yend", begin.end() - 1, stop)
+        end = stop if end < 0 else end
+        yield File(begin[1].decode("utf-8", "replace").strip(' "'), _yenc_decoded(text, begin.end(), end), at, end)
         at = end
+
+
+def _yenc_decoded(text: bytes, start: int, end: int) -> bytes:
+    """In pieces, none of which ends in the middle of an escape."""
+    from io import BytesIO
+
+    shifted = bytes((octet - 42) & 255 for octet in range(256))
+    escaped = bytes((octet - 106) & 255 for octet in range(256))
+    decoded = BytesIO()
+    escapes = _MOST_ESCAPES
+    while start < end and escapes > 0:
+        piece = text[start : start + _PIECE if start + _PIECE < end else end]
+        start += len(piece)
+        if piece[-1:] == b"=":
+            # Escapes do not begin with "=" twice, so this is the whole of it.
+            piece, start = piece[:-1], start - (start < end)
+        first, *rest = piece.translate(None, b"\r\n").split(b"=", _MOST_GROUPS)
+        decoded.write(first.translate(shifted))
+        for one in rest:
+            decoded.write(one[:1].translate(escaped))
+            decoded.write(one[1:].translate(shifted))
+        escapes -= len(rest)
+    return decoded.getvalue()
 
 
 def _binhex(body: bytes) -> File | None:
@@ -184,17 +212,17 @@ def _clean(body: bytes) -> bytes:
 
 def other_quoted_printable(body: bytes) -> Iterator[tuple[str, Callable[[], bytes]]]:
     """The same of quoted-printable: what begins no code may be kept, dropped with or without what follows."""
-    kind = "quoted-printable.code"
-    yield kind, lambda: decode_quoted_printable(re.sub(rb"=(?![0-9A-Fa-f]{2}|[ \t]*\r?\n|[ \t]*\r?\Z)", b"", body))
-    yield kind, lambda: _half_codes_dropped(body)
-    yield kind, lambda: decode_quoted_printable(re.sub(rb"=(?![0-9A-Fa-f]{2}|[ \t]*\r?\n).?", b"", body))
-    yield kind, lambda: decode_quoted_printable(re.sub(rb"=(?![0-9A-Fa-f]{2}|[ \t]*\r?\n)[^\r\n]{0,2}", b"", body))
-    yield kind, lambda: decode_quoted_printable(re.sub(rb"=(?![0-9A-F]{2}|[ \t]*\r?\n)[^\r\n=]{0,2}", b"", body))
+    half = rb"=[0-9A-Fa-f](?![0-9A-Fa-f])"
+    fault = rb"=(?![0-9A-Fa-f]{2}|[ \t]*\r?\n|[ \t]*\r?\Z)"
+    small = rb"=(?![0-9A-F]{2}|[ \t]*\r?\n)[^\r\n=]{0,2}"
+    for patterns in ((fault,), (half, fault), (fault + rb".?",), (fault + rb"[^\r\n]{0,2}",), (small,)):
+        yield "quoted-printable.code", partial(_decoded_without, body, patterns)
 
 
-def _half_codes_dropped(body: bytes) -> bytes:
-    whole = re.sub(rb"=[0-9A-Fa-f](?![0-9A-Fa-f])", b"", body)
-    return decode_quoted_printable(re.sub(rb"=(?![0-9A-Fa-f]{2}|[ \t]*\r?\n|[ \t]*\r?\Z)", b"", whole))
+def _decoded_without(body: bytes, patterns: tuple[bytes, ...]) -> bytes:
+    for pattern in patterns:
+        body = re.sub(pattern, b"", body, count=_MOST_FAULTS)
+    return decode_quoted_printable(body)
 
 
 def looks_like(body: bytes) -> str:

@@ -11,7 +11,7 @@ _MOST = 20_000
 # Fields of MIME, or what some readers take for them, stand on one of the lines after a delimiter.
 _BLOCK = re.compile(
     rb"(?:[ \t\r]*\n)?(?:[!-9;-~]{1,60}[ \t]*:[^\n]{0,998}\n(?:[ \t][^\n]{0,998}\n){0,9}){0,9}?"
-    rb"[ \t]?\W?content.?(?:ty|tr|di)",
+    rb"[ \t]?[^\w\s]?content.?(?:ty|tr|di)",
     re.IGNORECASE,
 )
 _BLOCK_SIZE = 12_000

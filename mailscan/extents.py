@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 _LONGEST = 1 << 16
 _MOST_CUTS = 4
+# The kinds of those that end within the header as the RFCs have it.
+CUTS = ("header.nul", "header.bare-cr", "header.empty-looking-line")
 # A line within the header that looks empty: blanks only, carriage returns or NUL octets only.
 _EMPTY_LOOKING = re.compile(rb"\n(?=[ \t\r\0])(?!\r\n)[ \t\r\0]+\n|\r\r\n?|\n\r(?!\n)|\0")
 _FIELD = re.compile(rb"content.?(?:type|transfer|disposition)", re.IGNORECASE)
@@ -75,7 +77,7 @@ def _continued(source: bytes, start: int, cut: int, limit: int) -> list[Extent]:
     line = source.find(b"\n", cut, end) + 1 or end
     if source[cut : cut + 2] == b"--" and start == cut:
         return []
-    if not re.search(rb"^[ \t]*\W?content.(?:type|transfer.encoding|disposition)", source[cut:end], re.I | re.M):
+    if not re.search(rb"^[ \t]*[^\w\s]?content.(?:type|transfer.encoding|disposition)", source[cut:end], re.I | re.M):
         return []
     one = Extent(cut, end, body, "header.not-a-field", "a line of the header is no field, and fields follow it")
     one.at, one.at_end = cut, line

@@ -21,6 +21,8 @@ _NAME = rb"[!-9;-~]+[ \t]*:"
 _UNFOLDED = rb"\n(?![ \t])"
 # A header longer than this is looked through line by line: the search for its end must not run through what follows.
 _WINDOW = 1 << 14
+# Of a longer value of theirs, nobody reads more.
+_LONGEST = 1 << 20
 # The fields of MIME (RFC 2045 3, 2183, 3282, 2557 …), and others that are in use: any other name may be a misspelling.
 _CONTENT = (
     b"content-type content-transfer-encoding content-disposition content-id content-description content-language"
@@ -157,7 +159,7 @@ class Headers:
                 colon = source.find(b":", start, end)
                 key = source[start:colon].rstrip().lower()
                 if key not in content:
-                    content[key] = unfold(source[colon + 1 : end].strip())
+                    content[key] = unfold(source[colon + 1 : min(end, colon + _LONGEST)].strip())
 
     def fields(self, name: str) -> list[Field]:
         """The fields of that name, in order."""
@@ -216,11 +218,10 @@ def read_header(source: bytes, start: int, limit: int) -> tuple[Headers, int]:
         pieces = _FIELDS.findall(source, start, end)
         if sum(map(len, pieces)) == end - start:
             headers = Headers(source, start, end, pieces)
-            count = source.count
             if source.find(b"\0", start, end) >= 0:
                 headers.is_odd = True
-            elif source.find(b"\r", start, end) >= 0 and count(b"\r", start, end) != count(b"\r\n", start, end):
-                headers.is_odd = True
+            elif source.find(b"\r", start, end) >= 0:
+                headers.is_odd = source.count(b"\r", start, end) != source.count(b"\r\n", start, end)
             return headers, end + (1 if source[end] == 0x0A else 2)
     at = start
     while at < limit and re.compile(_NAME).match(source, at, limit) is not None:

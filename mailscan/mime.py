@@ -156,6 +156,14 @@ class Part:
             yield part
             waiting.extend(reversed(part.children))
 
+    def again(self, path: str) -> Part:
+        """The same entity under another path, to be read otherwise."""
+        other = Part(path, self.headers, self.body_start, self._default, self._carrier)
+        other.source, other._content = self.source, self._content
+        other.start, other.end, other.body_end = self.start, self.end, self.body_end
+        other._filenames = self.filenames
+        return other
+
     def __repr__(self) -> str:
         return f"<Part {self.path} {self.type} {self.start}-{self.end}>"
 

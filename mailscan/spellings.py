@@ -14,6 +14,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from mailscan.mime import Part
+
 # More lines, fields or spellings than these are not told apart.
 _MOST_LINES = 2_000
 _MOST_FIELDS = 16
@@ -67,6 +69,12 @@ def fields(source: bytes, start: int, end: int) -> list[Spelt]:
     if len(found) > 2 * _MOST_FIELDS:
         del found[_MOST_FIELDS:-_MOST_FIELDS]
     return found
+
+
+def plain_fields(part: Part) -> list[Spelt]:
+    """The same of a header without oddities."""
+    own = [(name, part.headers.fields(name)) for name in FIELDS.values()]
+    return [Spelt(name, found[0].value, found[0].start, found[0].end, "") for name, found in own if found]
 
 
 def _lines(source: bytes, start: int, end: int) -> list[tuple[int, int]]:
@@ -123,7 +131,8 @@ def _is_one_edit(one: str, other: str) -> bool:
     if abs(len(one) - len(other)) > 1:
         return False
     index = next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
-    return one[index + 1 :] == other[index + 1 :] or one[index + 1 :] == other[index:] or one[index:] == other[index + 1 :]
+    rest, its = one[index:], other[index:]
+    return rest[1:] == its[1:] or rest[1:] == its or rest == its[1:]
 
 
 def _is_believable(field: str, value: bytes) -> bool:
@@ -177,7 +186,8 @@ def _without_comments(value: bytes) -> bytes:
 
 def is_multipart(value: bytes) -> bool:
     """Whether some reader can take a Content-Type for a multipart: by its type, or since it has a boundary."""
-    return any(re.search(rb"multi.{0,2}part|part/|boundary|oundar|^multi", form, re.I) for form in _forms(value[:_LONGEST]))
+    pattern = rb"multi.{0,2}part|part/|oundar|^multi"
+    return any(re.search(pattern, form, re.IGNORECASE) for form in _forms(value[:_LONGEST]))
 
 
 def boundaries(values: Iterable[bytes]) -> list[bytes]:
@@ -248,7 +258,10 @@ def _sections(value: bytes, base: bytes) -> list[bytes]:
 
 def is_sound(value: bytes) -> bool:
     """Whether parameters of RFC 2231 are as it wants them: sections counted from 0 in order, a charset in the first."""
-    pattern = rb"[A-Za-z0-9.+_-]+(?:/[A-Za-z0-9.+_-]+)?((?:[ \t]*;[ \t]*[A-Za-z-]+(?:\*[0-9]{0,3}\*?)?=(?:\"[^\"\\\0\r]*\"|[^\s\0\"()\\;=,]+))*)[ \t]*;?"
+    pattern = (
+        rb"[A-Za-z0-9.+_-]+(?:/[A-Za-z0-9.+_-]+)?"
+        rb"((?:[ \t]*;[ \t]*[A-Za-z-]+(?:\*[0-9]{0,3}\*?)?=(?:\"[^\"\\\0\r]*\"|[^\s\0\"()\\;=,]+))*)[ \t]*;?"
+    )
     whole = re.fullmatch(pattern, value[:_LONGEST])
     if whole is None or b"=?" in value:
         return False
@@ -261,7 +274,8 @@ def is_sound(value: bytes) -> bool:
             base, count = key.lower() + section, 0
         else:
             base, count = key.lower() + b"*n", int(number)
-        if wanted.get(base, 0) != count or (section.endswith(b"*") and count == 0) != (octets.count(b"'") == 2 and bool(section)):
+        has_charset = bool(section) and octets.count(b"'") == 2
+        if wanted.get(base, 0) != count or (section.endswith(b"*") and count == 0) != has_charset:
             return False
         wanted[base] = count + 1 if number else -1
     return True

@@ -101,8 +101,8 @@ def decode_octets(octets: bytes, charset: str | None = None) -> str:
     if name == "cp1252":
         return _western(octets)
     # RFC 2781 4.3: without a byte order mark, UTF-16 is big-endian; Python has the machine's order.
-    if name == "utf_16" and octets[:2] not in (b"\xff\xfe", b"\xfe\xff") and octets[::2].count(0) >= octets[1::2].count(0):
-        name = "utf_16_be"
+    if name == "utf_16" and octets[:2] not in (b"\xff\xfe", b"\xfe\xff"):
+        name = "utf_16_be" if octets[::2].count(0) >= octets[1::2].count(0) else "utf_16_le"
     try:
         return _whole(str(octets, name))
     except UnicodeError:

@@ -24,6 +24,8 @@ FLOORS: tuple[set[str], ...] = (
         "ambiguity",
         "oddity",
         "readings",
+        "look",
+        "leaves",
         "spellings",
         "extents",
         "delimiters",
