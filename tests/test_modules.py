@@ -22,7 +22,7 @@ OURS |= {"rule", "starter", "text", "timer", "trusted", "verdict", "words"}
 FILTERS = {"attachments", "match", "spamtrap", "subject"}
 COMMAND = {"failed", "options", "scan", "spooled", "streams"}
 # With something to decode, and with a client.
-WITH_ATTACHMENTS = {"binascii", "pybase64", "struct", "unicodedata", "zlib"}
+WITH_ATTACHMENTS = {"binascii", "bisect", "pybase64", "struct", "unicodedata", "zlib"}
 WITH_A_CLIENT = {"ipaddress"}
 
 LETTER = b"From: joe@example.org\nSubject: a letter\n\nHello\n"
@@ -69,7 +69,7 @@ def test_a_letter() -> None:
 @pytest.mark.parametrize("form", ["text", "kv", "message"])
 def test_an_attachment_and_a_client(form: str) -> None:
     modules = loaded(ATTACHED, "--client-ip", "192.0.2.1", "--rcpt", "a@b", "--format", form)
-    ours = {"mailscan.transfer", "mailscan.unpack"}
+    ours = {"mailscan.transfer", "mailscan.unpack", "mailscan.ziplist"}
     assert surplus(modules, WITH_ATTACHMENTS | WITH_A_CLIENT) <= ours
 
 
