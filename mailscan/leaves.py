@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _LONGEST_BODY = 1 << 21
 _MOST_STARTS = 4
 _IDENTITY = ("7bit", "8bit", "binary")
+_COMMON = (*_IDENTITY, "base64", "quoted-printable")
 
 
 class Leaf:
@@ -36,24 +37,24 @@ class Leaf:
         part = self.part
         wanted = [(name, one) for one in self.encodings for name in spellings.encodings(one.value)]
         declared = part._content.get(b"content-transfer-encoding")
-        if wanted and part.encoding not in (*_IDENTITY, "base64", "quoted-printable"):
+        if wanted and part.encoding not in _COMMON:
             guess = decodings.looks_like(part.source[part.body_start : part.body_end])
             wanted += [(guess, wanted[0][1])] if guess else []
         for body_start in self.starts:
-            seen = {part.encoding} if (body_start == part.body_start and part._data is None) or not wanted else set()
-            for name, spelt in wanted:
-                if name not in seen:
-                    seen.add(name)
-                    self.decoded_as(name, body_start, spelt, declared)
-        if part.encoding in ("base64", "quoted-printable") and part._data is not None:
+            for name, spelt in {name: (name, spelt) for name, spelt in reversed(wanted)}.values():
+                self.decoded_as(name, body_start, spelt, declared)
+        if part.encoding in ("base64", "quoted-printable"):
             self.decoded_otherwise(part)
         if part.type.startswith("text/"):
             self.inline()
 
     def decoded_as(self, encoding: str, body_start: int, spelt: Spelt, declared: bytes | None) -> None:
         part = self.part
-        if encoding == part.encoding and body_start == part.body_start:
+        is_rare = encoding not in _COMMON
+        if encoding == part.encoding and body_start == part.body_start and not is_rare:
             return
+        if is_rare:
+            self.say("encoding.rare", f"{shown(spelt.value)} may be read as {encoding}", spelt)
         size = part.body_end - body_start
         if not self.afford(size):
             return
@@ -65,13 +66,8 @@ class Leaf:
             return
         if found.name:
             variant._filenames = tuple(dict.fromkeys([*part.filenames, found.name]))
-        if self.explorer.keep(variant) and spelt.value == declared and len(self.encodings) == 1:
-            rare = encoding not in (*_IDENTITY, "base64", "quoted-printable")
-            self.say(
-                "encoding.rare" if rare else "encoding.spelling",
-                f"{shown(spelt.value)} may be read as {encoding}",
-                spelt,
-            )
+        if self.explorer.keep(variant) and spelt.value == declared and len(self.encodings) == 1 and not is_rare:
+            self.say("encoding.spelling", f"{shown(spelt.value)} may be read as {encoding}", spelt)
         if encoding in ("base64", "quoted-printable"):
             self.decoded_otherwise(variant)
 

@@ -34,6 +34,10 @@ _ENCODINGS = (
 )  # fmt: skip
 
 
+# One letter wrong in a name leaves one of its words whole; most lines have none of them.
+_HINTS = (b"content", b"type", b"encod", b"coding", b"dispos", b"sition", b"=?")
+
+
 class Spelt:
     """A line that can be read as a field of MIME: which one, its value, where it stands, and what is odd about it."""
 
@@ -98,6 +102,9 @@ def _lines(source: bytes, start: int, end: int) -> list[tuple[int, int]]:
 
 def _field(line: bytes) -> tuple[str, int, str] | None:
     """(field, where its value begins, what is odd) if the line can be read as one."""
+    low = line.lower()
+    if not any(hint in low for hint in _HINTS):
+        return None
     key, colon, _ = line.partition(b":")
     field = FIELDS.get(key.lower().replace(b"-", b"").decode("latin-1"))
     if field and colon and key.count(b"-") == field.count("-"):
