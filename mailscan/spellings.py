@@ -35,7 +35,7 @@ _ENCODINGS = (
 
 
 # One letter wrong in a name leaves one of its words whole; most lines have none of them.
-_HINTS = (b"content", b"type", b"encod", b"coding", b"dispos", b"sition", b"=?")
+_HINT = re.compile(rb"content|type|encod|coding|dispos|sition|=\?")
 
 
 class Spelt:
@@ -55,7 +55,11 @@ def fields(source: bytes, start: int, end: int) -> list[Spelt]:
     """Every line between `start` and `end` that can be read as one of the three fields, in order."""
     found: list[Spelt] = []
     lines = _lines(source, start, end)
+    hints = _HINT.finditer(source[start:end].lower())
+    marked = {source.rfind(b"\n", start, start + hint.start()) + 1 or start for hint in hints}
     for index, (at, after) in enumerate(lines):
+        if at not in marked:
+            continue
         line = source[at : min(after, at + 200)]
         spelt = _field(line)
         if spelt is None:
@@ -102,9 +106,6 @@ def _lines(source: bytes, start: int, end: int) -> list[tuple[int, int]]:
 
 def _field(line: bytes) -> tuple[str, int, str] | None:
     """(field, where its value begins, what is odd) if the line can be read as one."""
-    low = line.lower()
-    if not any(hint in low for hint in _HINTS):
-        return None
     key, colon, _ = line.partition(b":")
     field = FIELDS.get(key.lower().replace(b"-", b"").decode("latin-1"))
     if field and colon and key.count(b"-") == field.count("-"):
