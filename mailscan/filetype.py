@@ -346,16 +346,23 @@ EXECUTABLE_NAMES: dict[str, str] = {one: what for names, what in _RUNS.items() f
 def endings(name: str) -> tuple[str, ...]:
     """The extensions (lower case, no dot) with which systems would open a file of this name; usually one, or none.
 
-    Windows drops dots and blanks at the end, mail programs also quotes and slashes; control and bidirectional
-    characters are shown to nobody; a NUL ends a name for some and not for others; `::$DATA` is the NTFS name of the
-    file itself; a class id in braces is as good as an extension.
+    Windows drops dots and blanks at the end, mail programs also quotes and slashes; control, bidirectional and
+    invisible characters are shown to nobody; a NUL ends a name for some and not for others; on NTFS a colon begins the
+    name of a stream of the file (`::$DATA` is the file itself), elsewhere it is a character as another; a class id in
+    braces is as good as an extension.
     """
-    readings = (name,) if "\0" not in name else (name, name.partition("\0")[0])
+    readings = [name] if "\0" not in name else [name, name.partition("\0")[0]]
+    # Not the colon of a drive.
+    readings += [one[:at] for one in readings if (at := one.find(":", 2)) > 0]
     found: list[str] = []
     for one in readings:
+        if not one.isascii():
+            from mailscan.words import without_invisible
+
+            one = without_invisible(one)
         if not one.isprintable():
             one = "".join(char for char in one if char == " " or char.isprintable())
-        one = one.partition("::$")[0].rstrip(" .\"'/\\")
+        one = one.partition("::$")[0].rstrip(" .\"'/\\\u2800")
         ending = one.rpartition(".")[2].lower() if "." in one else ""
         if ending and ending not in found:
             found.append(ending)

@@ -45,10 +45,7 @@ def folded(text: str) -> str:
     """
     if text.isascii() and text.isprintable():
         return " ".join(text.lower().split())
-    if not _invisible:
-        for first, last in _INVISIBLE:
-            _invisible.update(dict.fromkeys(range(first, last + 1)))
-    text = text.translate(_invisible)
+    text = without_invisible(text)
     if text.isascii():
         text = text.lower()
     else:
@@ -56,6 +53,14 @@ def folded(text: str) -> str:
 
         text = normalize("NFKC", normalize("NFKC", text).casefold().translate(_invisible))
     return " ".join(text.split())
+
+
+def without_invisible(text: str) -> str:
+    """The text without the characters that show nothing, and without controls that are no blanks."""
+    if not _invisible:
+        for first, last in _INVISIBLE:
+            _invisible.update(dict.fromkeys(range(first, last + 1)))
+    return text.translate(_invisible)
 
 
 def beginning(text: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import binascii
+import quopri
 import re
 import sys
 import time
@@ -46,6 +48,9 @@ def details(message: EmailMessage | bytes, **keys: object) -> list[str]:
     ("data", "type_", "name"),
     [
         (b"no program\n", "text/x-log", "setup.exe.txt"),
+        (b"no program\n", "text/x-log", "Re: setup.txt"),
+        (payloads.PNG, "image/png", "www.example.com:8080.png"),
+        (b"Mozilla=\n" * 99, "text/plain", ""),
         (b"MZ is a magic number\n", "text/x-log", "magic.txt"),
         (b"#!/bin/sh\nexit 0\n", "application/x-sh", "install.sh"),
         (b"<html>saved</html>", OCTETS, "www.example.com"),
@@ -99,6 +104,32 @@ def test_unnamed_text_that_is_a_program(encoding: str) -> None:
     message = EmailMessage()
     message.set_content(payloads.PE, "text", "plain", cte=encoding)
     assert codes(message) == ["attachments.executable"]
+
+
+@pytest.mark.parametrize(
+    "body", [b"M=5A", b"=4DZ", b"=\n" * 300 + b"M=5A", b"M=\n" + b"=\n" * 30 + b"=5A", b"M=\n=\nZ"]
+)
+def test_unnamed_text_that_begins_in_code(body: bytes) -> None:
+    for pads in range(3):
+        body = b"=\n" * pads + body + quopri.encodestring(payloads.PE[2:])
+        raw = b"Content-Transfer-Encoding: quoted-printable\n\n" + body
+        assert codes(raw) == ["attachments.executable"]
+
+
+@pytest.mark.parametrize("encoding", [b"x-uuencode", b"uuencode", b"X-UUE"])
+def test_unnamed_text_in_uuencode(encoding: bytes) -> None:
+    lines = [binascii.b2a_uu(payloads.PE[at : at + 45]) for at in range(0, len(payloads.PE), 45)]
+    body = b"begin 644 a\n" + b"".join(lines) + b"`\nend\n"
+    judged = found(b"Content-Transfer-Encoding: " + encoding + b"\n\n" + body)
+    assert ("attachments.executable", "1") in [(one.code, one.evidence[0].part) for one in judged]
+
+
+@pytest.mark.parametrize(
+    "name", ["evil.exe:a", "evil.exe:a.txt", "C:evil.exe:a:$DATA", "evil.exe\u3164", "e\ufe0f.ex\u3164e\u2800"]
+)
+def test_a_name_behind_which_something_hides(name: str) -> None:
+    assert codes(carrying((b"x\n", OCTETS, name))) == ["attachments.executable-name"]
+    assert codes(carrying((zipped({name: b"x\n"}), OCTETS, "a.zip"))) == ["attachments.executable-name"]
 
 
 @pytest.mark.parametrize("data", [payloads.PE, zipped({"b": payloads.PE, "a": bytes(range(256)) * 40})])

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 # Of what was found, and of what could not be looked at, as much as a person reads.
 MOST = 20
 GROUPS: tuple[str, ...] = (filetype.EXECUTABLES,)
+_PLAIN = ("7bit", "8bit", "binary")
 _MESSAGES = ("message/rfc822", "message/global", "message/news")
 
 
@@ -32,8 +33,8 @@ class Attachments(Filter):
     that name, whatever the octets, except that `.com` is also how hosts and addresses end: a name in `.com` passes
     when the octets are text or another known format. `attachments.extension` is a name in `extensions`.
 
-    Names are compared without regard to case, dots and blanks at their end, invisible characters, and NTFS stream
-    suffixes; only the last extension counts, so `google.com!example.com!1700000000!1700086399.zip` is a ZIP archive.
+    Names are compared without regard to case, dots and blanks at their end, invisible characters, and NTFS streams;
+    only the last extension counts, so `google.com!example.com!1700000000!1700086399.zip` is a ZIP archive.
     `allow` lets names pass; octets still count.
 
     ZIP archives are opened, one in another too, within limits. What could not be looked at (encrypted, damaged, of
@@ -215,10 +216,16 @@ class _Look:
 
 def _worth_decoding(part: Part) -> bool:
     """Whether unnamed text begins as no text does, as far as can be told before decoding it."""
-    if part.encoding == "base64":
-        return True
-    first = part.source[part.body_start : min(part.body_start + 2, part.body_end)]
-    return first[:1] == b"=" or filetype.may_begin(first)
+    encoding = part.encoding
+    start, end = part.body_start, part.body_end
+    if encoding == "quoted-printable":
+        from mailscan.transfer import decode_quoted_printable
+
+        first = decode_quoted_printable(part.source, start, min(start + 64, end))
+        # Soft line breaks may put off the first octets as long as they like, and the last code be cut.
+        return filetype.may_begin(first[:2]) or (len(first) < 4 and end - start > 64)
+    # Of most encodings the first two octets tell nothing; those that leave octets as they are are known by name.
+    return encoding not in _PLAIN or filetype.may_begin(part.source[start : min(start + 2, end)])
 
 
 def _octets(part: Part) -> bytes:
