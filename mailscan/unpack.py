@@ -122,12 +122,14 @@ def members(data: bytes, budget: Budget, path: str = "", depth: int = 1) -> Iter
             member._entry = None
         yield member
         kind = by_first_octets(member.head)
-        if kind == ZIP:
+        # By its name too, since an archive may have anything before it; not every member, which were to unpack all.
+        if kind == ZIP or (kind is None and member.head and any(one.lower().endswith(".zip") for one in entry.names)):
             inner = member.data()
-            entries.opened(entry)
             if member.unopened:
                 yield Member(member.path, unopened=member.unopened)
-            yield from members(inner, budget, member.path, depth + 1)
+            if kind == ZIP or holds_zip(inner):
+                entries.opened(entry)
+                yield from members(inner, budget, member.path, depth + 1)
         elif kind is not None and kind.group == ARCHIVES:
             yield Member(member.path, unopened=f"{kind.text}, which is not opened")
 

@@ -203,6 +203,13 @@ def test_nested_and_its_names() -> None:
     assert [one.head for one in members(data, budget())][2] == payloads.PE
 
 
+def test_an_archive_inside_with_something_before_it() -> None:
+    inner = b"x" + payloads.zipped({"setup.exe": payloads.PE})
+    for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        assert listed(payloads.zipped({"a.zip": inner}, method)) == [("a.zip", ""), ("a.zip/setup.exe", "")]
+    assert listed(payloads.zipped({"a.zip": b"no archive\n"})) == [("a.zip", "")]
+
+
 def test_names_in_odd_octets() -> None:
     data = payloads.zipped({"aaaa.exe": b"x"})
     # zipfile gives up the whole archive here: flagged as UTF-8, and it is not.
