@@ -12,15 +12,13 @@ if TYPE_CHECKING:
 
 # One field as nearly everybody writes it. No line of it looks empty, or as a Content- field that a fold hides:
 # what does not match is read in steps, and then looked at again (`Headers.is_odd`).
-_FIELDS = re.compile(
-    rb"^[A-Za-z0-9_.-]+:(?!:)[^\n]*(?:\n[ \t]++(?!\s|[Cc]ontent-|CONTENT-)[^\n]*)*\n?", re.MULTILINE
-)
+_FIELDS = re.compile(rb"^[A-Za-z0-9_.-]+:(?!:)[^\n]*(?:\n[ \t]++(?!\s|[Cc]ontent-|CONTENT-)[^\n]*)*\n?", re.MULTILINE)
 # The same in steps, with the blanks that RFC 5322 4.5 once allowed before the colon, for odd headers and those that the
 # pattern above would need much memory for; seldom wanted, so not compiled yet.
 _NAME = rb"[!-9;-~]+[ \t]*:"
 _UNFOLDED = rb"\n(?![ \t])"
 # A header longer than this is looked through line by line: the search for its end must not run through what follows.
-_WINDOW = 1 << 14
+WINDOW = 1 << 14
 # Of a longer value of theirs, nobody reads more.
 _LONGEST = 1 << 20
 # The fields of MIME (RFC 2045 3, 2183, 3282, 2557 …), and others that are in use: any other name may be a misspelling.
@@ -207,13 +205,13 @@ class Headers:
         return self._all()[index]
 
 
-def read_header(source: bytes, start: int, limit: int) -> tuple[Headers, int]:
+def read_header(source: bytes, start: int, limit: int, blank: int | None = None) -> tuple[Headers, int]:
     """The header that begins at `start`, a line's beginning, and where the body begins.
 
     It ends at the first empty line; a line that is neither field nor continuation ends it too, and is then the
-    first of the body. `limit` is where the entity ends at the latest.
+    first of the body. `limit` is where the entity ends at the latest; `blank` is its `blank_line`, if it is known.
     """
-    end = _blank_line(source, start, min(limit, start + _WINDOW))
+    end = blank_line(source, start, limit) if blank is None else blank
     if end >= 0:
         pieces = _FIELDS.findall(source, start, end)
         if sum(map(len, pieces)) == end - start:
@@ -240,8 +238,9 @@ def _field_end(source: bytes, start: int, limit: int) -> int:
     return limit if end is None else end.end()
 
 
-def _blank_line(source: bytes, start: int, limit: int) -> int:
-    """Where the first empty line begins, or -1."""
+def blank_line(source: bytes, start: int, limit: int) -> int:
+    """Where the first empty line begins, or -1 if there is none within `WINDOW` octets."""
+    limit = min(limit, start + WINDOW)
     if source.startswith((b"\n", b"\r\n"), start, limit):
         return start
     first = source.find(b"\n", start, limit)

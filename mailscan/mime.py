@@ -7,7 +7,7 @@ which is then a leaf, or lacks its last children, and says so by `unread`.
 
 from __future__ import annotations
 
-from mailscan.header import Headers, read_header
+from mailscan.header import WINDOW, Headers, blank_line, read_header
 from mailscan.parameters import collapse, every_name, media_type, read_parameters
 
 TYPE_CHECKING = False
@@ -218,11 +218,14 @@ class Reader:
     def entity(self, start: int, path: str, default: str, level: int) -> Part:
         """The entity that begins at `start`, with all below it."""
         source = self.source
-        headers, body_start = read_header(source, start, self.limit)
-        if self._lines and source.find(b"\n--", start - 1, headers.end + 2) >= 0:
+        blank = blank_line(source, start, self.limit)
+        if self._lines and source.find(b"\n--", start - 1, (blank if blank >= 0 else start + WINDOW) + 2) >= 0:
+            # A delimiter before the empty line ends the entity: its header is not looked for beyond.
             stop = self._next(start)
-            if stop is not None and stop.line <= headers.end:
+            if stop is not None and (blank < 0 or stop.line <= blank):
                 headers, body_start = read_header(source, min(start, stop.before), stop.before)
+                return self.rest(path, headers, body_start, default, level)
+        headers, body_start = read_header(source, start, self.limit, blank)
         return self.rest(path, headers, body_start, default, level)
 
     def rest(self, path: str, headers: Headers, body_start: int, default: str, level: int) -> Part:
