@@ -58,16 +58,22 @@ def rare(encoding: str, body: bytes) -> File | None:
 def inline(text: bytes, start: int, stop: int) -> Iterator[File]:
     """The files that mail clients take out of `text[start:stop]`: uuencode and yEnc, each with its name."""
     at = start
-    begins = re.compile(rb"^begin ([0-7]{3,4}) ([^\r\n]{1,255})\r?\n", re.MULTILINE)
+    begins = re.compile(rb"^begin(-base64)? [0-7]{3,4} ([^\r\n]{1,255})\r?\n", re.MULTILINE)
     ends = re.compile(rb"\nend[ \t]*\r?(?:\n|\Z)")
     while (begin := begins.search(text, at, stop)) is not None:
         at = begin.end()
+        name = begin[2].decode("utf-8", "replace").strip()
+        if begin[1]:
+            last = text.find(b"\n====", at, stop)
+            last = stop if last < 0 else last
+            yield File(name, decode_base64(text, at, last), begin.start(), last)
+            continue
         if not _is_uu_line(text, at, stop):
             continue
         end = ends.search(text, at - 1, stop)
         at = end.end() if end else stop
         data = decode_uuencode(text, begin.start(), at)
-        yield File(begin[2].decode("utf-8", "replace").strip(), data, begin.start(), at)
+        yield File(name, data, begin.start(), at)
     yield from _yenc(text, start, stop)
 
 

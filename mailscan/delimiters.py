@@ -6,6 +6,8 @@ import re
 
 # A line may begin with blanks or a bare CR before its dashes, for readers that take that for a line end.
 _DASHES = re.compile(rb"\n[ \t\r\0]{0,8}--([^\n]{0,300})")
+# The same where a bare CR ends the line before, and maybe this one.
+_AFTER_CR = re.compile(rb"\r--([^\r\n]{0,300})[^\r\n]*(?:\r\n?|\n)?")
 _ARMOUR = re.compile(rb"---(?:BEGIN|END) [A-Z0-9 ]{1,40}-----")
 _MOST = 20_000
 # Fields of MIME, or what some readers take for them, stand on one of the lines after a delimiter.
@@ -45,6 +47,16 @@ def lines_with_dashes(source: bytes, start: int, end: int) -> list[Line] | None:
         if before > start and source[before - 1] == 0x0D:
             before -= 1
         found.append(_line(source, before, one.start() + 1, one, end))
+    for one in _AFTER_CR.finditer(source, start, end) if source.find(b"\r--", start, end) >= 0 else ():
+        if len(found) >= _MOST:
+            return None
+        at = one.start()
+        begun = source.rfind(b"\n", max(start, at - 9), at) + 1
+        if begun == 0 or source[begun:at].strip(b" \t\r\0"):
+            line = Line(at, at, one.end(), one[1].rstrip(b" \t\0"))
+            line.after_cr = True
+            found.append(line)
+    found.sort(key=lambda one: one.line)
     return found
 
 

@@ -77,7 +77,9 @@ def _continued(source: bytes, start: int, cut: int, limit: int) -> list[Extent]:
     line = source.find(b"\n", cut, end) + 1 or end
     if source[cut : cut + 2] == b"--" and start == cut:
         return []
-    if not re.search(rb"^[ \t]*[^\w\s]?content.(?:type|transfer.encoding|disposition)", source[cut:end], re.I | re.M):
+    unfolded = re.sub(rb"\r?\n[ \t]+", b"", source[cut:end])
+    name = rb"^[ \t]*[^\w\s]{0,4}content.{0,4}(?:type|transfer.{0,4}encoding|disposition)"
+    if not re.search(name, unfolded, re.IGNORECASE | re.MULTILINE):
         return []
     one = Extent(cut, end, body, "header.not-a-field", "a line of the header is no field, and fields follow it")
     one.at, one.at_end = cut, line

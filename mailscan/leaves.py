@@ -37,9 +37,9 @@ class Leaf:
         part = self.part
         wanted = [(name, one) for one in self.encodings for name in spellings.encodings(one.value)]
         declared = part._content.get(b"content-transfer-encoding")
-        if wanted and part.encoding not in _COMMON:
+        if self.encodings and part.encoding not in _COMMON:
             guess = decodings.looks_like(part.source[part.body_start : part.body_end])
-            wanted += [(guess, wanted[0][1])] if guess else []
+            wanted += [(guess, self.encodings[0])] if guess else []
         for body_start in self.starts:
             for name, spelt in {name: (name, spelt) for name, spelt in reversed(wanted)}.values():
                 self.decoded_as(name, body_start, spelt, declared)

@@ -55,6 +55,8 @@ class Look:
         part = self.part
         self.names()
         self.header()
+        if any(extent.kind == "header.bare-cr" for extent in self.extents) and "~" not in part.path:
+            self.with_bare_cr()
         if part.type in ("message/partial", "message/external-body"):
             self.elsewhere()
         if self.may_be_divided():
@@ -194,6 +196,18 @@ class Look:
         variant._params = part.params
         Reader(inner, self.explorer.budget, part._carrier or (part.start, part.end)).multipart(variant, 1)
         self.explorer.keep(variant, self.level)
+
+    def with_bare_cr(self) -> None:
+        """The entity as readers have it for which a bare CR ends a line (as it did on the Macintosh)."""
+        part = self.part
+        path = None if part.end - part.start > self.explorer.kept else self.explorer.path(part)
+        if path is None:
+            return
+        self.explorer.kept -= part.end - part.start
+        inner = part.source[part.start : part.end].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        reader = Reader(inner, self.explorer.budget, part._carrier or (part.start, part.end))
+        if self.explorer.keep(reader.entity(0, path, part._default, 1), self.level):
+            self.say("header.bare-cr", "for some readers a bare CR ends a line")
 
     def elsewhere(self) -> None:
         """A piece of a message, or a reference to one: the first piece begins as the whole does (RFC 2046 5.2.2)."""

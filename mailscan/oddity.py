@@ -24,8 +24,8 @@ _IDENTITY = ("7bit", "8bit", "binary")
 _PLAIN = (None, b"7bit", b"8bit", b"7BIT", b"8BIT", b"binary")
 _KNOWN = (b"7bit", b"8bit", b"binary", b"base64", b"quoted-printable")
 # A line of an inline file (uuencode, yEnc) that holds its name.
-_BEGINS = b"begin "
-_FILE = rb"^(?:begin [0-7]{3,4}|=ybegin) "
+_BEGINS = b"begin"
+_FILE = rb"^(?:begin(?:-base64)? [0-7]{3,4}|=ybegin) "
 
 
 def is_odd(part: Part) -> bool:

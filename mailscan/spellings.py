@@ -55,12 +55,14 @@ def fields(source: bytes, start: int, end: int) -> list[Spelt]:
     """Every line between `start` and `end` that can be read as one of the three fields, in order."""
     found: list[Spelt] = []
     lines = _lines(source, start, end)
-    hints = _HINT.finditer(source[start:end].lower())
-    marked = {source.rfind(b"\n", start, start + hint.start()) + 1 or start for hint in hints}
     for index, (at, after) in enumerate(lines):
-        if at not in marked:
-            continue
         line = source[at : min(after, at + 200)]
+        if _HINT.search(line.lower()) is None:
+            continue
+        if b":" not in line and source[after : after + 1] in (b" ", b"\t"):
+            # A name that is folded itself.
+            after = lines[index + 1][1] if index + 1 < len(lines) else after
+            line = re.sub(rb"\r?\n[ \t]+", b"", source[at : min(after, at + 200)])
         spelt = _field(line)
         if spelt is None:
             continue
@@ -70,7 +72,10 @@ def fields(source: bytes, start: int, end: int) -> list[Spelt]:
             if source[last : last + 1] not in (b" ", b"\t") or _field(source[last : min(its_end, last + 200)]):
                 break
             last = its_end
-        value = unfold(source[at + colon : min(last, at + colon + _LONGEST)].strip()).lstrip(b": \t=")
+        value = source[at : min(last, at + colon + _LONGEST)]
+        if b"\n" in value[:colon]:
+            value = re.sub(rb"\r?\n[ \t]+", b"", value, count=1)
+        value = unfold(value[colon:].strip()).lstrip(b": \t=")
         if line[:1] in b" \t" and not _is_believable(field, value):
             continue
         found.append(Spelt(field, value, at, last, kind))
@@ -91,7 +96,9 @@ def _lines(source: bytes, start: int, end: int) -> list[tuple[int, int]]:
     at = start
     while at < end and len(lines) < _MOST_LINES:
         after = source.find(b"\n", at, end) + 1 or end
-        lines.append((at, after))
+        cut = source.find(b"\r", at, after - 2)
+        # For some readers a bare CR ends a line.
+        lines += [(at, after)] if cut < 0 else [(at, cut + 1), (cut + 1, after)]
         at = after
     if at < end:
         last: list[tuple[int, int]] = []
