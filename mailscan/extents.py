@@ -67,6 +67,11 @@ def _cuts(part: Part) -> list[Extent]:
         one.at, one.at_end = cut.span()
         one.matters = _FIELD.search(source, cut.start(), end) is not None
         found.append(one)
+    bare = re.compile(rb"\r(?=[ \t]*content-)", re.IGNORECASE).search(source, start, min(end, start + _LONGEST))
+    if bare is not None:
+        one = Extent(start, end, part.body_start, "header.bare-cr", "a bare CR stands before a field of MIME")
+        one.at, one.at_end, one.matters = bare.start(), bare.end(), True
+        found.append(one)
     return found
 
 

@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from mailscan.readings import Explorer
     from mailscan.spellings import Spelt
 
-# Boundaries, and names, of one entity that are tried, and kept.
-_MOST_BOUNDARIES = 8
+# Names of one entity that are kept.
 _MOST_NAMES = 64
 _IDENTITY = ("7bit", "8bit", "binary")
 
@@ -72,7 +71,8 @@ class Look:
     def names(self) -> None:
         given = [one for one in self.fields if one.field != "content-transfer-encoding"]
         values = [one.value for one in given]
-        if len(values) <= 2 and all(is_plain(b"", one.value) or spellings.is_sound(one.value) for one in given):
+        is_once = len({one.field for one in given}) == len(given)
+        if is_once and all(is_plain(b"", value) or spellings.is_sound(value) for value in values):
             values = []
         part = self.part
         names = list(dict.fromkeys([*part.filenames, *spellings.names(values)]))[:_MOST_NAMES]
@@ -126,16 +126,18 @@ class Look:
         candidates = [b for b in spellings.boundaries([one.value for one in self.types]) if b.rstrip() in texts]
         tried = {declared} if part.is_multipart else set()
         for boundary in candidates:
-            if boundary.rstrip() not in tried and len(tried) < _MOST_BOUNDARIES:
+            if boundary.rstrip() not in tried:
                 tried.add(boundary.rstrip())
-                self.divided_by(boundary.rstrip(), start)
+                if not self.divided_by(boundary.rstrip(), start):
+                    break
         self.observed(dashes, start)
 
-    def divided_by(self, boundary: bytes, start: int) -> None:
+    def divided_by(self, boundary: bytes, start: int) -> bool:
+        """Read it with that boundary; False if no more readings may be."""
         part = self.part
         path = self.explorer.path(part)
         if path is None:
-            return
+            return False
         variant = part.again(path)
         variant.body_start = start
         variant._type = part.type if part.type.startswith("multipart/") else "multipart/mixed"
@@ -145,6 +147,7 @@ class Look:
         if variant.children and self.explorer.keep(variant, self.level):
             kind = "boundary.duplicate" if part.is_multipart else "boundary.spelling"
             self.say(kind, f"readers may take the boundary for {shown(boundary)}", next(iter(self.types), None))
+        return True
 
     def observed(self, dashes: list[Line], start: int) -> None:
         """One more reading: all delimiter lines that are followed by fields of MIME divide."""
@@ -195,7 +198,7 @@ class Look:
         variant = Part(path, Headers(inner, 0, 0, []), 0, part.type, part._carrier or (part.start, part.end))
         variant._params = part.params
         Reader(inner, self.explorer.budget, part._carrier or (part.start, part.end)).multipart(variant, 1)
-        self.explorer.keep(variant, self.level)
+        self.explorer.keep(variant, self.level, anew=True)
 
     def with_bare_cr(self) -> None:
         """The entity as readers have it for which a bare CR ends a line (as it did on the Macintosh)."""
@@ -206,7 +209,7 @@ class Look:
         self.explorer.kept -= part.end - part.start
         inner = part.source[part.start : part.end].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         reader = Reader(inner, self.explorer.budget, part._carrier or (part.start, part.end))
-        if self.explorer.keep(reader.entity(0, path, part._default, 1), self.level):
+        if self.explorer.keep(reader.entity(0, path, part._default, 1), self.level, anew=True):
             self.say("header.bare-cr", "for some readers a bare CR ends a line")
 
     def elsewhere(self) -> None:

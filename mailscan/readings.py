@@ -90,8 +90,11 @@ class Explorer:
             return None
         return f"{base}~{'abcdefgh'[number]}"
 
-    def keep(self, variant: Part, level: int = MOST_LEVELS) -> bool:
-        """Take in a variant with all below it, if anything of it is new; look at it in turn, below the last level."""
+    def keep(self, variant: Part, level: int = MOST_LEVELS, *, anew: bool = False) -> bool:
+        """Take in a variant with all below it, if anything of it is new; what is below is looked at in its turn.
+
+        `anew`: so is the variant, which was read from octets of its own.
+        """
         parts = list(variant.walk())
         if not any(self.is_new(part) for part in parts):
             return False
@@ -101,7 +104,7 @@ class Explorer:
             if part is variant or self.is_new(part):
                 self.known.add(_likeness(part))
                 self.parts.append(part)
-                if level < MOST_LEVELS:
+                if level < MOST_LEVELS and (anew or part is not variant):
                     self.waiting.append((part, level + 1))
         if "." not in variant.path:
             self.roots.append(variant)
