@@ -136,7 +136,7 @@ _FIRST_OCTETS: tuple[tuple[bytes, Kind | Callable[[bytes], Kind | None]], ...] =
     (b"Rar!\x1a\x07", Kind("rar", "a RAR archive", ARCHIVES)),
     (b"MSCF\0\0\0\0", Kind("cab", "a Windows cabinet", ARCHIVES)),
     (b"SZDD\x88\xf0\x27\x33", Kind("szdd", "a file compressed by MS-DOS", ARCHIVES)),
-    (b"!<arch>\n", Kind("ar", "an ar or Debian package archive", ARCHIVES)),
+    (b"!<arch>", Kind("ar", "an ar or Debian package archive", ARCHIVES)),
     (b"xar!", Kind("xar", "a xar archive (macOS package)", ARCHIVES)),
     (b"\xed\xab\xee\xdb", Kind("rpm", "an RPM package", ARCHIVES)),
     (b"\x78\x9f\x3e\x22", Kind("tnef", "a TNEF attachment (winmail.dat)", ARCHIVES)),
