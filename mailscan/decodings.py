@@ -194,7 +194,8 @@ def other_base64(body: bytes) -> Iterator[tuple[str, Callable[[], bytes]]]:
         yield "base64.foreign", lambda: decode_base64(
             b"".join([one for one in lines if re.fullmatch(rb"[A-Za-z0-9+/=\s]*", one)])
         )
-    if len(lines) <= _MOST_LINES:
+    # Lines of whole groups decode to the same one by one.
+    if len(lines) <= _MOST_LINES and (foreign or any(len(one.strip()) & 3 for one in lines[:-1])):
         yield kind, lambda: b"".join([decode_base64(_clean(one)) for one in lines])
 
 

@@ -37,7 +37,7 @@ class Part:
 
     __slots__ = (
         "path", "source", "start", "end", "body_start", "body_end", "headers", "children", "unread", "is_multipart",
-        "_carrier", "_content", "_default", "_type", "_params", "_filenames", "_data", "_text",
+        "_carrier", "_content", "_default", "_type", "_params", "_filenames", "_data", "_text", "is_sound",
     )  # fmt: skip
 
     def __init__(
@@ -54,6 +54,8 @@ class Part:
         # Whether it holds entities that a bound kept from being read.
         self.unread = False
         self.is_multipart = False
+        # Whether a body in base64 is without a fault; known once the data was asked for.
+        self.is_sound = False
         self._carrier = carrier
         self._default = default
         self._type: str | None = None
@@ -126,9 +128,12 @@ class Part:
         encoding = self.encoding
         if encoding in _IDENTITY or self.is_multipart or self.type in _MESSAGE_TYPES:
             return self.source[self.body_start : self.body_end]
-        from mailscan.transfer import decode
+        from mailscan.transfer import decode, read_base64
 
-        self._data = decode(self.source, encoding, self.body_start, self.body_end)
+        if encoding == "base64":
+            self._data, self.is_sound = read_base64(self.source, self.body_start, self.body_end)
+        else:
+            self._data = decode(self.source, encoding, self.body_start, self.body_end)
         return self._data
 
     @property

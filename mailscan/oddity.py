@@ -61,7 +61,10 @@ def is_odd(part: Part) -> bool:
 def _is_oddly_encoded(part: Part, kind: bytes, value: bytes | None) -> bool:
     """Of a leaf whose transfer encoding is one of the RFCs'."""
     data, encoding = part.data, part.encoding
-    if encoding in ("base64", "quoted-printable"):
+    if encoding == "base64":
+        if not part.is_sound:
+            return True
+    elif encoding == "quoted-printable":
         from mailscan.transfer import is_as_declared
 
         if not is_as_declared(part.source, encoding, part.body_start, part.body_end, len(data)):

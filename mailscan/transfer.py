@@ -40,6 +40,8 @@ def is_as_declared(octets: bytes, encoding: str, start: int, end: int, size: int
     """Whether a body that decodes to `size` octets is base64 or quoted-printable without a fault. Told from counts."""
     count = octets.count
     if encoding == "base64":
+        if end - start <= _PIECE:
+            return read_base64(octets, start, end)[1]
         filled = end - start - count(b"\n", start, end)
         if octets.find(b"\r", start, end) >= 0:
             filled -= count(b"\r\n", start, end)
@@ -58,17 +60,22 @@ def decode_base64(octets: bytes, start: int = 0, end: int | None = None) -> byte
     Padding ends the data when what follows it is not all base64 (a list's footer); clean base64 after padding
     (parts put one after the other) is read on, since some mail clients do.
     """
-    end = len(octets) if end is None else end
+    return read_base64(octets, start, len(octets) if end is None else end)[0]
+
+
+def read_base64(octets: bytes, start: int, end: int) -> tuple[bytes, bool]:
+    """The same, and whether it is without a fault."""
     if end - start > _PIECE:
-        return _decode_large(octets, start, end)
+        data = _decode_large(octets, start, end)
+        return data, is_as_declared(octets, "base64", start, end, len(data))
     body = octets[start:end]
     if b"\r" in body:
         body = body.replace(b"\r\n", b"")
     body = body.replace(b"\n", b"")
     try:
-        return b64decode(body, None, True)
+        return b64decode(body, None, True), True
     except binascii.Error:
-        return _salvage(body)
+        return _salvage(body), False
 
 
 def _decode_large(octets: bytes, start: int, end: int) -> bytes:
