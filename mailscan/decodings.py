@@ -25,6 +25,8 @@ _XX = b"+-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _UU = bytes(range(32, 96))
 _HQX = b"!\"#$%&'()*+,-012345689@ABCDEFGHIJKLMNPQRSTUVXYZ[`abcdefhijklmpqr"
 _BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+_NOT_BASE64 = bytes(octet for octet in range(256) if octet not in _BASE64 + b"=")
+_NOT_LINES = bytes(octet for octet in _NOT_BASE64 if octet != 0x0A)
 
 
 class File:
@@ -191,12 +193,14 @@ def other_base64(body: bytes) -> Iterator[tuple[str, Callable[[], bytes]]]:
     if foreign:
         yield "base64.foreign", lambda: decode_base64(re.sub(rb"[^A-Za-z0-9+/=\s][^\n]*\n?", b"", body))
         yield "base64.foreign", lambda: decode_base64(re.split(rb"[^A-Za-z0-9+/=\s]", body, maxsplit=1)[0])
-        yield "base64.foreign", lambda: decode_base64(
-            b"".join([one for one in lines if re.fullmatch(rb"[A-Za-z0-9+/=\s]*", one)])
+        yield (
+            "base64.foreign",
+            lambda: decode_base64(b"".join([one for one in lines if re.fullmatch(rb"[A-Za-z0-9+/=\s]*", one)])),
         )
     # Lines of whole groups decode to the same one by one.
-    if len(lines) <= _MOST_LINES and (foreign or any(len(one.strip()) & 3 for one in lines[:-1])):
-        yield kind, lambda: b"".join([decode_base64(_clean(one)) for one in lines])
+    clean = body.translate(None, _NOT_LINES).split(b"\n") if len(lines) <= _MOST_LINES else []
+    if any(len(one) & 3 for one in clean[:-1]):
+        yield kind, lambda: b"".join(map(decode_base64, clean))
 
 
 def _each_quantum(clean: bytes) -> bytes:
@@ -214,7 +218,7 @@ def _each_quantum(clean: bytes) -> bytes:
 
 
 def _clean(body: bytes) -> bytes:
-    return re.sub(rb"[^A-Za-z0-9+/=]+", b"", body)
+    return body.translate(None, _NOT_BASE64)
 
 
 def other_quoted_printable(body: bytes) -> Iterator[tuple[str, Callable[[], bytes]]]:
@@ -240,5 +244,3 @@ def looks_like(body: bytes) -> str:
     if re.search(rb"^begin [0-7]{3,4} ", head, re.MULTILINE):
         return "uuencode"
     return "quoted-printable" if re.search(rb"=[0-9A-F]{2}", head) else ""
-
-

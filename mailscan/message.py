@@ -86,10 +86,11 @@ class Message:
         if self._parts is None:
             from mailscan.oddity import has_bare_cr_delimiter, is_odd
 
-            self._parts = tuple(self.root.walk())
-            self._readings = (self.root,)
-            if any(map(is_odd, self._parts)) or has_bare_cr_delimiter(self.root):
+            root = self.root
+            self._readings = (root,)
+            self._parts = tuple(root.walk()) if root.children else self._readings
+            if any(map(is_odd, self._parts)) or (root.children and has_bare_cr_delimiter(root)):
                 from mailscan.readings import explore
 
-                self._parts, self._readings, self._ambiguities = explore(self.root)
+                self._parts, self._readings, self._ambiguities = explore(root)
         return self._parts

@@ -74,9 +74,9 @@ def _is_oddly_encoded(part: Part, kind: bytes, value: bytes | None) -> bool:
 
 def _holds_file(text: bytes, start: int, end: int, value: bytes | None) -> bool:
     """Whether plain text seems to hold a file: in HTML no client looks for one."""
-    if text.find(_BEGINS, start, end) < 0 or (value is not None and value[5:9].lower() == b"html"):
+    if value is not None and value[5:9].lower() == b"html":
         return False
-    return holds_file(text, start, end)
+    return text.find(_BEGINS, start, end) >= 0 and holds_file(text, start, end)
 
 
 def holds_file(text: bytes, start: int, end: int) -> bool:
@@ -108,7 +108,7 @@ def is_plain(name: bytes, value: bytes) -> bool:
 def has_bare_cr_delimiter(root: Part) -> bool:
     """Whether a bare CR stands before two hyphens: some readers take it for a line end, and that for a delimiter."""
     source = root.source
-    return bool(root.children) and source.find(b"\r") >= 0 and source.find(b"\r--", root.body_start) >= 0
+    return source.find(b"\r") >= 0 and source.find(b"\r--", root.body_start) >= 0
 
 
 def _is_odd_container(part: Part) -> bool:

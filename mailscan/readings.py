@@ -50,7 +50,7 @@ class Explorer:
     def run(self) -> None:
         """Look at every entity of the first reading, then at what was found."""
         for part in list(self.parts):
-            if is_odd(part) or (part is self.roots[0] and has_bare_cr_delimiter(part)):
+            if is_odd(part) or (part is self.roots[0] and part.children and has_bare_cr_delimiter(part)):
                 self.look(part, 0)
         while self.waiting:
             part, level = self.waiting.popleft()

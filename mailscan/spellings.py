@@ -234,7 +234,7 @@ def _spellings(rest: bytes) -> Iterator[bytes]:
             yield _without_comments(text).strip(b"\"' \t")
             yield text.partition(b"(")[0].strip(b"\"' \t")
         if b"%" in text or b"'" in text:
-            yield _percent_decoded(text.rpartition(b"'")[2].strip(b" \""))
+            yield _percent_decoded(text.rpartition(b"'")[2].strip(b' "'))
             yield _percent_decoded(text.strip(b" \"'"))
         if b"=?" in text:
             yield decode_header(text.strip(b"\"' ")).encode("utf-8")

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     # Something that holds, in words for the log, and where in the message it stands if it does.
     Found = tuple[str, Evidence | None]
 
+
 def header_words(value: object, folder: str) -> dict[str, Words | bool]:
     """a table, field name = words or phrases; true: the field is there; false: it is not"""
     return _by_field(value, lambda items: items if isinstance(items, bool) else words(items, folder))
