@@ -57,8 +57,9 @@ def scan_values(values: Values, streams: Streams, environ: Mapping[str, str], st
         status = _STATUS[run.judge().action]
         return EX_ACCEPT if request.soft_exit else status
     except BaseException as error:  # noqa: BLE001 - every failure of ours is told, logged, and 75
+        why = reason(error)
         status = report(request.format, error, streams, soft_exit=request.soft_exit)
-        briefly(lambda: run.log(None, reason(error)))
+        briefly(lambda: run.log(None, why))
         return status
 
 
