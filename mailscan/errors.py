@@ -46,3 +46,11 @@ class OutOfTime(BaseException):
 
 class Terminated(BaseException):
     """A signal that would have ended the process: at a shutdown, say. Like `OutOfTime`, nothing may swallow it."""
+
+
+def place_of(error: BaseException) -> str:
+    """The file and line where an exception arose, as "file.py:12"; "?" where it does not say."""
+    at = error.__traceback__
+    while at is not None and at.tb_next is not None:
+        at = at.tb_next
+    return f"{at.tb_frame.f_code.co_filename.rpartition('/')[2]}:{at.tb_lineno}" if at else "?"

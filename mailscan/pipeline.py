@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 
-from mailscan.errors import FilterError, MailscanError, OutOfTime
+from mailscan.errors import FilterError, MailscanError, OutOfTime, place_of
 from mailscan.timer import Limit
 from mailscan.verdict import FAILURE_CODE, FAILURE_REPLY, Asked, Edits, Finding, Verdict
 
@@ -140,7 +140,7 @@ class _Walk:
         except MemoryError:
             return "not enough memory"
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a filter does is its rule's on_error
-            return f"crashed: {type(error).__name__}: {error} ({_place(error)})"
+            return f"crashed: {type(error).__name__}: {error} ({place_of(error)})"
         return ""
 
     def decide(self, rule: Rule, entry: Asked, hit: list[str]) -> None:
@@ -287,11 +287,3 @@ def _tried(verdict: Verdict, edits: Edits) -> Verdict:
 
 def _lines(text: str) -> tuple[str, ...]:
     return tuple(text.splitlines()) or (REJECT_REPLY,)
-
-
-def _place(error: BaseException) -> str:
-    """The file and line where an exception arose."""
-    at = error.__traceback__
-    while at is not None and at.tb_next is not None:
-        at = at.tb_next
-    return f"{at.tb_frame.f_code.co_filename.rpartition('/')[2]}:{at.tb_lineno}" if at else "?"

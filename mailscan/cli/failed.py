@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mailscan.errors import EX_ACCEPT, EX_TEMPFAIL, MailscanError, OutOfTime, Terminated
+from mailscan.errors import EX_ACCEPT, EX_TEMPFAIL, MailscanError, OutOfTime, Terminated, place_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,11 +66,4 @@ def reason(error: BaseException) -> str:
         return str(error)
     if isinstance(error, ImportError):
         return f"{error.name or 'a module'} cannot be imported: {error}"
-    return f"internal error: {type(error).__name__}: {error} ({_place(error)})"
-
-
-def _place(error: BaseException) -> str:
-    at = error.__traceback__
-    while at is not None and at.tb_next is not None:
-        at = at.tb_next
-    return f"{at.tb_frame.f_code.co_filename.rpartition('/')[2]}:{at.tb_lineno}" if at else "?"
+    return f"internal error: {type(error).__name__}: {error} ({place_of(error)})"
