@@ -208,7 +208,8 @@ def decode_uuencode(octets: bytes, start: int = 0, end: int | None = None) -> by
     bad = 0
     at = begin.end()
     # A line whose blanks were stripped decodes to more than it holds, but not a whole body.
-    while at < end and bad < _MOST_BAD_LINES and decoded.tell() <= end - start:
+    most = end - start - octets.count(b"\r\n", start, end)
+    while at < end and bad < _MOST_BAD_LINES and decoded.tell() <= most:
         after = octets.find(b"\n", at, end) + 1 or end
         # A line has 62 characters at most; encoders may leave junk after them.
         line = octets[at : min(after, at + 100)]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailscan.transfer import decode, decode_base64, decode_quoted_printable
+from mailscan.transfer import decode, decode_base64, decode_quoted_printable, decode_uuencode
 
 
 @pytest.mark.parametrize(
@@ -59,3 +59,10 @@ def test_base64_with_foreign_octets_decodes_to_the_same(octets: bytes, step: int
     noisy = b"".join(encoded[at : at + step + 1] + b"!\r\n" for at in range(0, len(encoded), step + 1))
     assert decode_base64(encoded) == decode_base64(encoded.rstrip(b"=")) == octets
     assert decode_base64(noisy)[: len(octets)] == octets
+
+
+def test_short_uuencoded_lines_end_alike_with_lf_and_crlf() -> None:
+    lines = [b"begin 644 a", b"=41=", b"=41=", b"From x"]
+    for number in range(2, len(lines) + 1):
+        lf, crlf = b"\n".join(lines[:number]), b"\r\n".join(lines[:number])
+        assert decode_uuencode(lf, 0, len(lf)) == decode_uuencode(crlf, 0, len(crlf))
