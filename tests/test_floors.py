@@ -31,7 +31,7 @@ FLOORS: tuple[set[str], ...] = (
         "delimiters",
         "decodings",
     },
-    {"trusted", "keys", "addresses", "networks", "words", "timer", "outside", "filetype", "unpack", "ziplist", "guard"},
+    {"trusted", "keys", "addresses", "networks", "words", "timer", "outside", "filetype", "unpack", "guard"},
     {"filters", "userfile"},
     {"rule", "doubts", "starter", "policy", "pipeline"}
     | {"render", "outgoing", "document", "explain", "journal", "structure"},

@@ -1,6 +1,6 @@
 """What is inside an archive: its members, their names, and as much of their octets as the budget allows.
 
-ZIP (PKWARE APPNOTE 6.3.10), also with data before it, also inside another. `mailscan.ziplist` says where the members
+ZIP (PKWARE APPNOTE 6.3.10), also with data before it, also inside another. `mailscan.unpack.ziplist` says where the members
 lie; decompression is the standard library's. Nothing is ever written to a disk, and no octets make this raise.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import zlib
 
 from mailscan.filetype import ARCHIVES, ZIP, by_first_octets
-from mailscan.ziplist import ENCRYPTED, MASKED, Entries, Entry, directories
+from mailscan.unpack.ziplist import ENCRYPTED, MASKED, Entries, Entry, directories
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
