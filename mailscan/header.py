@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
 # One field as nearly everybody writes it. No line of it looks empty, or as a Content- field that a fold hides:
 # what does not match is read in steps, and then looked at again (`Headers.is_odd`).
-_FIELDS = re.compile(rb"^[A-Za-z0-9_.-]+:(?!:)[^\n]*(?:\n[ \t]++(?!\s|[Cc]ontent-|CONTENT-)[^\n]*)*\n?", re.MULTILINE)
+_FIELDS = re.compile(
+    rb"^[A-Za-z0-9_.-]++:(?!:)[^\n]*+(?:\n[ \t]++(?!\s|[Cc]ontent-|CONTENT-)[^\n]*+)*+\n?", re.MULTILINE
+)
 # The same in steps, with the blanks that RFC 5322 4.5 once allowed before the colon, for odd headers and those that the
 # pattern above would need much memory for; seldom wanted, so not compiled yet.
 _NAME = rb"[!-9;-~]+[ \t]*:"
@@ -30,6 +32,9 @@ _CONTENT = (
     b" content-unsubscribe content-type-original content-previous content-translator content-lang content-lines"
     b" content-encoding content-range content-security content-hold"
 ).split()
+# Fields met lately: most mail is written by few programs.
+_SEEN: dict[bytes, tuple[bytes, bytes, bool]] = {}
+_MOST_SEEN = 512
 
 
 class Field:
@@ -138,12 +143,10 @@ class Headers:
             else:
                 for piece in self._pieces:
                     if piece[0] in b"cC":
-                        colon = piece.find(b":")
-                        key = piece[:colon].rstrip().lower()
+                        key, value, is_known = _SEEN.get(piece) or _content_field(piece)
                         if key not in content:
-                            value = piece[colon + 1 :].strip()
-                            content[key] = unfold(value) if b"\n" in value else value
-                            if key[:7] == b"content" and key not in _CONTENT:
+                            content[key] = value
+                            if not is_known:
                                 self.is_odd = True
                         elif key[:8] == b"content-":
                             self.is_odd = True
@@ -203,6 +206,21 @@ class Headers:
 
     def __getitem__(self, index: int) -> Field:
         return self._all()[index]
+
+
+def _content_field(piece: bytes) -> tuple[bytes, bytes, bool]:
+    """(name in lower case, value, whether that name is no misspelling) of a field whose name begins with a C."""
+    colon = piece.find(b":")
+    key = piece[:colon].rstrip().lower()
+    value = piece[colon + 1 :].strip()
+    if b"\n" in value:
+        value = unfold(value)
+    found = key, value, key[:7] != b"content" or key in _CONTENT
+    if len(piece) < _MOST_SEEN:
+        if len(_SEEN) >= _MOST_SEEN:
+            _SEEN.clear()
+        _SEEN[piece] = found
+    return found
 
 
 def read_header(source: bytes, start: int, limit: int, blank: int | None = None) -> tuple[Headers, int]:

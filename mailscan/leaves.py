@@ -90,7 +90,7 @@ class Leaf:
         from mailscan.transfer import is_as_declared
 
         source, start, end, encoding = part.source, part.body_start, part.body_end, part.encoding
-        if is_as_declared(source, encoding, start, end, len(part.data)):
+        if is_as_declared(source, encoding, start, end, part.data):
             return
         if end - start > _LONGEST_BODY:
             self.say("too-many", "the body is too large to be decoded in other ways")

@@ -9,7 +9,7 @@ from mailscan.extents import CUTS, extents
 from mailscan.header import Headers
 from mailscan.leaves import Leaf
 from mailscan.mime import Part, Reader
-from mailscan.oddity import is_plain
+from mailscan.parameters import read_value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Look:
         given = [one for one in self.fields if one.field != "content-transfer-encoding"]
         values = [one.value for one in given]
         is_once = len({one.field for one in given}) == len(given)
-        if is_once and all(is_plain(b"", value) or spellings.is_sound(value) for value in values):
+        if is_once and all(read_value(value).is_plain or spellings.is_sound(value) for value in values):
             values = []
         part = self.part
         names = list(dict.fromkeys([*part.filenames, *spellings.names(values)]))[:_MOST_NAMES]

@@ -8,7 +8,7 @@ which is then a leaf, or lacks its last children, and says so by `unread`.
 from __future__ import annotations
 
 from mailscan.header import WINDOW, Headers, blank_line, read_header
-from mailscan.parameters import collapse, every_name, media_type, read_parameters
+from mailscan.parameters import collapse, every_name, read_value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Part:
         """The media type in lower case; where none is declared, or none that is one, the default (RFC 2045 5.2)."""
         if self._type is None:
             value = self._content.get(b"content-type")
-            self._type = self._default if value is None else media_type(value) or "text/plain"
+            self._type = self._default if value is None else read_value(value).type or "text/plain"
         return self._type
 
     @property
@@ -77,7 +77,7 @@ class Part:
         """The parameters of Content-Type, names in lower case, RFC 2231 joined and decoded; of equals the first."""
         if self._params is None:
             value = self._content.get(b"content-type")
-            self._params = {} if value is None else collapse(read_parameters(value))
+            self._params = {} if value is None else collapse(read_value(value).parameters)
         return self._params
 
     @property
@@ -110,7 +110,7 @@ class Part:
             for field in (b"content-disposition", b"content-type"):
                 value = self._content.get(field)
                 if value is not None and b"name" in value.lower():
-                    self._filenames += tuple(every_name(read_parameters(value)))
+                    self._filenames += tuple(every_name(read_value(value).parameters))
             if len(self._filenames) > 1:
                 self._filenames = tuple(dict.fromkeys(self._filenames))
         return self._filenames

@@ -7,25 +7,17 @@ from __future__ import annotations
 
 import re
 
+from mailscan.parameters import read_value
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from mailscan.mime import Part
 
-# A type or disposition and its parameters (RFC 2045 5.1), of which no reader known has another opinion.
-_VALUE = re.compile(
-    rb"[A-Za-z0-9.+_-]+(?:/[A-Za-z0-9.+_-]+)?"
-    rb'(?:[ \t]*;[ \t]*[A-Za-z-]+=(?:"[^"\\\0\r]*"|[^\s\0"\'()\\;=,][^\s\0"\'()\\;,]*))*[ \t]*;?'
-)
-_LONGEST = 4096
-# Values met before: most mail is written by few programs.
-_SEEN: set[bytes] = set()
-_MOST_SEEN = 512
 _IDENTITY = ("7bit", "8bit", "binary")
 _PLAIN = (None, b"7bit", b"8bit", b"7BIT", b"8BIT", b"binary")
 _KNOWN = (b"7bit", b"8bit", b"binary", b"base64", b"quoted-printable")
 # A line of an inline file (uuencode, yEnc) that holds its name.
-_BEGINS = b"begin"
-_FILE = rb"^(?:begin(?:-base64)? [0-7]{3,4}|=ybegin) "
+_FILE = rb"(?:begin(?:-base64)? [0-7]{3,4}|=ybegin) "
 
 
 def is_odd(part: Part) -> bool:
@@ -40,13 +32,14 @@ def is_odd(part: Part) -> bool:
         first = part.source[part.body_start : min(part.body_start + 16, part.body_end)].lstrip()[:8].lower()
         if first == b"content-" or first[:2] == b"--":
             return True
-    elif value not in _SEEN and not is_plain(b"content-type", value):
-        return True
     else:
+        known = read_value(value)
+        if not known.is_plain or not known.type:
+            return True
         kind = value[:4].lower()
     disposition = content.get(b"content-disposition")
     if disposition is not None:
-        if disposition not in _SEEN and not is_plain(b"content-disposition", disposition):
+        if not read_value(disposition).is_plain:
             return True
         if value is not None and b"name=" in value and len(part.filenames) > 1:
             return True
@@ -67,7 +60,7 @@ def _is_oddly_encoded(part: Part, kind: bytes, value: bytes | None) -> bool:
     elif encoding == "quoted-printable":
         from mailscan.transfer import is_as_declared
 
-        if not is_as_declared(part.source, encoding, part.body_start, part.body_end, len(data)):
+        if not is_as_declared(part.source, encoding, part.body_start, part.body_end, data):
             return True
     return kind == b"text" and _holds_file(data, 0, len(data), value)
 
@@ -76,33 +69,18 @@ def _holds_file(text: bytes, start: int, end: int, value: bytes | None) -> bool:
     """Whether plain text seems to hold a file: in HTML no client looks for one."""
     if value is not None and value[5:9].lower() == b"html":
         return False
-    return text.find(_BEGINS, start, end) >= 0 and holds_file(text, start, end)
+    return holds_file(text, start, end)
 
 
 def holds_file(text: bytes, start: int, end: int) -> bool:
     """Whether a line of the text begins a file in it (uuencode, yEnc)."""
-    return re.compile(_FILE, re.MULTILINE).search(text, start, end) is not None
-
-
-def is_plain(name: bytes, value: bytes) -> bool:
-    """Whether the value of that field (Content-Type or Content-Disposition) is written as everybody reads it."""
-    if value in _SEEN:
-        return True
-    if len(value) > _LONGEST or _VALUE.fullmatch(value) is None or b"=?" in value:
-        return False
-    kind, _, rest = value.partition(b";")
-    if name == b"content-type" and b"/" not in kind:
-        return False
-    if b"oundary" in rest.lower() and kind[:9].lower() != b"multipart":
-        return False
-    if rest.count(b"=") > 1:
-        # A parameter twice, or with and without its form of RFC 2231. Quoted strings are cut too: they only look odd.
-        keys = [one.partition(b"=")[0].strip(b" \t*").lower() for one in rest.split(b";")]
-        if len(set(keys)) != len(keys):
-            return False
-    if len(_SEEN) < _MOST_SEEN:
-        _SEEN.add(value)
-    return True
+    at = end
+    # From behind: that looks for the "b" and passes over twice as many octets as a search for the "n".
+    while (at := text.rfind(b"begin", start, at + 4 if at < end else end)) >= 0:
+        line = at - 2 if text[max(at - 2, 0) : at] == b"=y" else at
+        if (line <= start or text[line - 1] == 0x0A) and re.compile(_FILE).match(text, max(line, start), end):
+            return True
+    return False
 
 
 def has_bare_cr_delimiter(root: Part) -> bool:

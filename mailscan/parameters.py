@@ -19,9 +19,71 @@ _PARAMETER = re.compile(
     rb'[ \t]*((?:\([^()]*\)[ \t]*){0,9})("[^"\\]*(?:\\.[^"\\]*){0,1000}"?|[^;]*)',
     re.DOTALL,
 )
+# Parameters (RFC 2045 5.1) of which no reader known has another opinion.
+_PLAIN = re.compile(rb'(;[ \t]*+([A-Za-z-]++)=(?:"([^"\\\0\r]*+)"|([^\s\0"\'()\\;=,][^\s\0"\'()\\;,]*+))[ \t]*+)')
+_PLAIN_WORD = rb"[A-Za-z0-9.+_-]+(?:/[A-Za-z0-9.+_-]+)?"
+_LONGEST_PLAIN = 4096
+# Values, and first words of values, met lately: most mail is written by few programs, and each is asked for twice.
+_SEEN: dict[bytes, Value] = {}
+_TYPES: dict[bytes, str | None] = {}
+_MOST_SEEN = 512
 # More parameters, or codes within one, than this are read by nobody.
 _MOST = 10_000
 _SECTION = r"\*(?:0*([0-9]{1,6}))?(\*?)"
+
+
+class Value:
+    """What the value of a Content-Type or Content-Disposition says.
+
+    `type` as `media_type` gives it, `parameters` as `read_parameters` does; `is_plain` says that the value is written
+    as everybody reads it, with no parameter twice.
+    """
+
+    __slots__ = ("type", "parameters", "is_plain")
+
+    def __init__(self, value: bytes) -> None:
+        word = value.partition(b";")[0]
+        kind = _plain_type(word)
+        if kind is not None and len(value) <= _LONGEST_PLAIN and b"=?" not in value:
+            at = len(word)
+            found: list[tuple[str, bytes]] = []
+            for whole, name, quoted, bare in _PLAIN.findall(value, at):
+                found.append((name.decode().lower(), quoted or bare))
+                at += len(whole)
+            # A boundary of what is no multipart is one for some readers.
+            if value[at:] in (b"", b";") and (kind[:9] == "multipart" or b"oundary" not in value.lower()):
+                self.is_plain = len(found) < 2 or len(dict(found)) == len(found)
+                self.type, self.parameters = kind, found
+                return
+        self.is_plain = False
+        self.type, self.parameters = media_type(value), read_parameters(value)
+
+
+def read_value(value: bytes) -> Value:
+    """The value read; the same ones again and again are read once."""
+    known = _SEEN.get(value)
+    if known is None:
+        known = Value(value)
+        if len(_SEEN) >= _MOST_SEEN:
+            _SEEN.clear()
+        if len(value) <= _LONGEST_PLAIN:
+            _SEEN[value] = known
+    return known
+
+
+def _plain_type(word: bytes) -> str | None:
+    """The type, or "" of a disposition, that a plain first word names; None if it is not plain."""
+    if word in _TYPES:
+        return _TYPES[word]
+    bare = word.rstrip(b" \t")
+    kind = None
+    if re.fullmatch(_PLAIN_WORD, bare) is not None:
+        kind = bare.decode().lower() if b"/" in bare else ""
+    if len(_TYPES) >= _MOST_SEEN:
+        _TYPES.clear()
+    if len(word) <= 100:
+        _TYPES[word] = kind
+    return kind
 
 
 def media_type(value: bytes) -> str:

@@ -17,6 +17,8 @@ _LINES = 1 << 16
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _FOREIGN = bytes(octet for octet in range(256) if octet not in _ALPHABET and octet != 0x3D)
 _NOT_BASE64 = rb"[^A-Za-z0-9+/=\s]"
+# A cut through quoted-printable may stand behind three octets that are none of these.
+_NO_CUT = frozenset(b"= \t\r\n")
 _MOST_PADDINGS = 10_000
 _MOST_BAD_LINES = 1_000
 
@@ -36,9 +38,9 @@ def decode(octets: bytes, encoding: str, start: int = 0, end: int | None = None)
     return octets[start:end]
 
 
-def is_as_declared(octets: bytes, encoding: str, start: int, end: int, size: int) -> bool:
-    """Whether a body that decodes to `size` octets is base64 or quoted-printable without a fault. Told from counts."""
-    count = octets.count
+def is_as_declared(octets: bytes, encoding: str, start: int, end: int, data: bytes) -> bool:
+    """Whether a body that decodes to `data` is base64 or quoted-printable without a fault. Told from counts."""
+    count, size = octets.count, len(data)
     if encoding == "base64":
         if end - start <= _PIECE:
             return read_base64(octets, start, end)[1]
@@ -47,6 +49,9 @@ def is_as_declared(octets: bytes, encoding: str, start: int, end: int, size: int
             filled -= count(b"\r\n", start, end)
         tail = octets[max(start, end - 9) : end].rstrip(b"\r\n")
         return filled & 3 == 0 and size == filled // 4 * 3 - (len(tail) - len(tail.rstrip(b"=")))
+    if data.find(b"=") < 0 and octets.find(b"\r", start, end) < 0:
+        # What begins no code is kept, but for one at the very end.
+        return octets[max(start, end - 1) : end] != b"="
     # Each code, and each soft line break, loses two octets; one more where lines end in CRLF.
     lost = 2 * count(b"=", start, end)
     if octets.find(b"\r", start, end) >= 0:
@@ -67,7 +72,7 @@ def read_base64(octets: bytes, start: int, end: int) -> tuple[bytes, bool]:
     """The same, and whether it is without a fault."""
     if end - start > _PIECE:
         data = _decode_large(octets, start, end)
-        return data, is_as_declared(octets, "base64", start, end, len(data))
+        return data, is_as_declared(octets, "base64", start, end, data)
     body = octets[start:end]
     if b"\r" in body:
         body = body.replace(b"\r\n", b"")
@@ -156,11 +161,24 @@ def decode_quoted_printable(octets: bytes, start: int = 0, end: int | None = Non
     decoded = BytesIO()
     at = start
     while at < end:
-        # Cut after a line end: no code and no trailing blank goes across.
-        after = octets.rfind(b"\n", at, min(at + _LINES, end)) + 1 or octets.find(b"\n", at, end) + 1 or end
+        after = _cut(octets, at, end)
         decoded.write(_decode_lines(octets, at, after))
         at = after
     return decoded.getvalue()
+
+
+def _cut(octets: bytes, at: int, end: int) -> int:
+    """Where a piece may end: after a line end, or in a long line where no code and no blanks go across."""
+    most = at + _LINES
+    if most >= end:
+        return end
+    after = octets.rfind(b"\n", at, most) + 1
+    if after:
+        return after
+    for after in range(most, most - 100, -1):
+        if _NO_CUT.isdisjoint(octets[after - 3 : after]):
+            return after
+    return octets.find(b"\n", at, end) + 1 or end
 
 
 def _decode_lines(octets: bytes, start: int, end: int) -> bytes:

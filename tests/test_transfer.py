@@ -40,6 +40,14 @@ def test_quoted_printable(encoded: bytes, octets: bytes) -> None:
     assert decode_quoted_printable(b"line=20\n" * 20_000 + encoded) == b"line \n" * 20_000 + octets
 
 
+@pytest.mark.parametrize("piece", [b"=41", b"=3D=", b" \t", b"a =", b"ab=4", b"=0D=0A", b"abc ", b"=\t=", b"\ra="])
+@pytest.mark.parametrize("before", range(4))
+def test_a_line_longer_than_a_piece_is_cut_where_nothing_goes_across(piece: bytes, before: int) -> None:
+    line = b"x" * before + piece * (200_000 // len(piece))
+    assert decode_quoted_printable(line) == binascii.a2b_qp(line.rstrip(b" \t"))
+    assert decode_quoted_printable(line + b"xyz=\nend") == binascii.a2b_qp(line + b"xyz=\nend")
+
+
 def test_uuencode() -> None:
     lines = [binascii.b2a_uu(b"0123456789" * 4), binascii.b2a_uu(b"end of it")]
     body = b"text\nbegin 644 a.exe\n" + b"".join(lines) + b"\x80\x80 bad\n`\nend\nmore\n"

@@ -1,7 +1,7 @@
 """What is inside an archive: its members, their names, and as much of their octets as the budget allows.
 
-ZIP (PKWARE APPNOTE 6.3.10), also with data before it, also inside another. `mailscan.unpack.ziplist` says where the members
-lie; decompression is the standard library's. Nothing is ever written to a disk, and no octets make this raise.
+ZIP (PKWARE APPNOTE 6.3.10), also with data before it, also inside another. `mailscan.unpack.ziplist` says where the
+members lie; decompression is the standard library's. Nothing is ever written to a disk, and no octets make this raise.
 """
 
 from __future__ import annotations
