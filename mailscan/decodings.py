@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _MOST_LINES = 200_000
 _MOST_GROUPS = 100_000
+# Groups of four characters, and lines of base64, that are decoded one by one; the rest all at once.
+_MOST_SINGLE = 20_000
 _MOST_FAULTS = 20_000
 _MOST_ESCAPES = 1_000_000
 _PIECE = 1 << 18
@@ -187,7 +189,7 @@ def other_base64(body: bytes) -> Iterator[tuple[str, Callable[[], bytes]]]:
     yield kind, lambda: decode_base64(_clean(body).replace(b"=", b""))
     if has_padding:
         yield kind, lambda: decode_base64(_clean(body).partition(b"=")[0])
-        yield kind, lambda: b"".join(map(decode_base64, re.findall(rb"[^=]+=*", _clean(body))[:_MOST_GROUPS]))
+        yield kind, lambda: _each(re.findall(rb"[^=]+=*", _clean(body)))
         yield kind, lambda: _each_quantum(_clean(body))
         yield kind, lambda: decode_base64(_clean(body).replace(b"=", b"A"))
     if foreign:
@@ -200,14 +202,19 @@ def other_base64(body: bytes) -> Iterator[tuple[str, Callable[[], bytes]]]:
     # Lines of whole groups decode to the same one by one.
     clean = body.translate(None, _NOT_LINES).split(b"\n") if len(lines) <= _MOST_LINES else []
     if any(len(one) & 3 for one in clean[:-1]):
-        yield kind, lambda: b"".join(map(decode_base64, clean))
+        yield kind, lambda: _each(clean)
+
+
+def _each(groups: list[bytes]) -> bytes:
+    rest = decode_base64(b"".join(groups[_MOST_SINGLE:]))
+    return b"".join([*map(decode_base64, groups[:_MOST_SINGLE]), rest])
 
 
 def _each_quantum(clean: bytes) -> bytes:
     """Four characters at a time, "=" being nothing wherever it stands among them."""
     whole: list[bytes] = []
     at = 0
-    for _ in range(_MOST_GROUPS):
+    for _ in range(_MOST_SINGLE):
         pad = clean.find(b"=", at)
         if pad < 0:
             break

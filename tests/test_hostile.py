@@ -71,6 +71,7 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     ),
     "malformed base64 of 100 MB": lambda: BASE64 + b"!" + LINE * 1_300_000,
     "padding in 2 MB of base64": lambda: BASE64 + b"!" + (LINE + b"QQ=\n") * 25_000,
+    "padding in each group of 2 MB of base64": lambda: BASE64 + b"a=b;" * 500_000,
     "faults in 2 MB of quoted-printable": lambda: QP + b"==3D =0 =\t=Zz\n" * 140_000,
     "boundaries that are prefixes": prefixes,
     "a million lines of two hyphens": lambda: MIXED + b"--\n" * 1_000_000,
