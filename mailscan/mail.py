@@ -17,12 +17,16 @@ STAGES = ("CONNECT", "HELO", "MAIL", "RCPT", "DATA", "MESSAGE")
 
 
 class Mail:
-    """One mail as far as it is known. `envelope` always; `message` once it has come in."""
+    """One mail as far as it is known. `envelope` always; `message` once it has come in.
 
-    __slots__ = ("envelope", "_message")
+    `found` is for what one rule found out with some effort and another may ask for; its keys are the askers'.
+    """
+
+    __slots__ = ("envelope", "found", "_message")
 
     def __init__(self, envelope: Envelope, message: Message | None = None) -> None:
         self.envelope = envelope
+        self.found: dict[object, object] = {}
         self._message = message
 
     @property
@@ -34,4 +38,6 @@ class Mail:
 
     def for_recipients(self, recipients: Iterable[str]) -> Mail:
         """The same mail as if it had these recipients only."""
-        return Mail(self.envelope.replace(recipients=recipients), self._message)
+        other = Mail(self.envelope.replace(recipients=recipients), self._message)
+        other.found = self.found
+        return other

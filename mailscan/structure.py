@@ -9,6 +9,7 @@ from mailscan import filetype
 from mailscan.ambiguity import AMBIGUITIES
 from mailscan.document import document
 from mailscan.errors import FilterError
+from mailscan.inside import Inside, Item, Remark
 from mailscan.words import shown_text
 
 TYPE_CHECKING = False
@@ -47,13 +48,16 @@ def structure(
     Without `everything`, lists are cut at `MOST` and texts at `LONGEST_TEXT` characters; `left_out` counts what is
     missing. Never raises on any octets.
     """
-    from mailscan.unpack import Budget
-
     most = 10**9 if everything else MOST
     parts = sorted(message.parts, key=lambda part: place(part.path))
-    budget = Budget(remaining, members=10_000 if everything else MOST)
+
+    def budget() -> Budget:
+        from mailscan.unpack import Budget
+
+        return Budget(remaining, members=10_000 if everything else MOST)
+
     paths = {part.path for part in parts}
-    look = _Look(message, budget, most, 10**9 if everything else LONGEST_TEXT)
+    look = _Look(message, Inside(tuple(parts[:most]), budget), most, 10**9 if everything else LONGEST_TEXT)
     return {
         "schema": SCHEMA,
         "file": file,
@@ -102,22 +106,27 @@ def escaped(octets: bytes, longest: int = _EXCERPT) -> str:
 
 
 class _Look:
-    """One message being taken apart, within one budget."""
+    """One message being taken apart."""
 
-    __slots__ = ("message", "budget", "most", "longest")
+    __slots__ = ("message", "most", "longest", "carried")
 
-    def __init__(self, message: Message, budget: Budget, most: int, longest: int) -> None:
+    def __init__(self, message: Message, inside: Inside, most: int, longest: int) -> None:
         self.message = message
-        self.budget = budget
         self.most = most
         self.longest = longest
+        self.carried: dict[str, list[Item | Remark]] = {}
+        for one in inside:
+            self.carried.setdefault(one.part.path, []).append(one)
 
     def part(self, part: Part, paths: set[str]) -> dict[str, Any]:
         """One part, with the members of the archive that it may be."""
         data = part.data
         container = part.is_multipart or part.type in _CONTAINERS
         own = part.source is self.message.raw
-        kind = None if container else _kind(data)
+        carried = self.carried.get(part.path, [])
+        kind = next((one.kind for one in carried if isinstance(one, Item) and not one.path), None)
+        if kind is None and not container:
+            kind = _kind(data)
         return {
             "path": part.path,
             "parent": _parent(part.path, paths),
@@ -136,24 +145,17 @@ class _Look:
             "is": _shown_kind(kind),
             "fields": len(part.headers),
             "headers": fields(self.message, part, self.most, self.longest),
-            "members": [] if container else self.members(data),
+            "members": [self.member(one) for one in carried if isinstance(one, Item) and one.path],
+            "remarks": [
+                {"path": one.path[: self.longest], "group": one.group, "text": one.text[: self.longest]}
+                for one in carried
+                if isinstance(one, Remark)
+            ],
         }
 
-    def members(self, data: bytes) -> list[dict[str, Any]]:
-        """The members of the archive that some octets are, within what is left of the budget."""
-        from mailscan.unpack import holds_zip, members
-
-        found = []
-        for member in members(data, self.budget) if holds_zip(data) else ():
-            head = member.data() if filetype.needs_all(member.head) else member.head
-            found.append(
-                {
-                    "path": member.path[: self.longest],
-                    "is": _shown_kind(_kind(head)) if head else None,
-                    "unopened": member.unopened,
-                }
-            )
-        return found
+    def member(self, member: Item) -> dict[str, Any]:
+        """One member of what a part carries."""
+        return {"path": member.path[: self.longest], "is": _shown_kind(member.kind), "unopened": member.fault}
 
     def ambiguity(self, one: Ambiguity) -> dict[str, Any]:
         """One ambiguity, with the octets it lies in."""

@@ -28,7 +28,8 @@ _INDENT = 3
 _DEEPEST = 12
 _SUMMARY = ("from", "to", "cc", "subject", "date")
 _MOST_SUMMARY = 8
-_KINDS = {"executables": "bold red", "archives": "yellow"}
+_KINDS = {"executables": "bold red", "scripts": "bold red", "shortcuts": "bold red", "disk-images": "yellow"}
+_KINDS |= {"archives": "yellow"}
 
 
 def draw(taken_apart: dict[str, Any], account: str) -> None:
@@ -141,13 +142,16 @@ def _about(part: dict[str, Any]) -> Iterator[Line]:
         yield [("holds more parts, which are not read", "yellow")]
     for member in part["members"]:
         line: Line = [("member ", "dim"), (printable(member["path"]), "bold")]
-        if not member["path"]:
-            line = [("archive", "dim")]
         if member["is"] is not None:
             line.append((f": {printable(member['is']['text'])}", _KINDS.get(member["is"]["group"], "")))
         if member["unopened"]:
             line.append((f" ({printable(member['unopened'])})", "yellow"))
         yield line
+    told = {(member["path"], member["unopened"]) for member in part["members"]}
+    for remark in part["remarks"]:
+        if (remark["path"], remark["text"]) not in told:
+            about = f"{printable(remark['path'])}: " if remark["path"] else ""
+            yield [(f"{remark['group']}: ", "yellow"), (about + printable(remark["text"]), "yellow")]
 
 
 def _ambiguity(one: dict[str, Any]) -> Iterator[Line]:

@@ -2,53 +2,90 @@
 
 from __future__ import annotations
 
+import re
+
 from mailscan import filetype
-from mailscan.errors import FilterError
 from mailscan.filters import Filter
-from mailscan.keys import choices, count, flag, option, seconds, size, texts
+from mailscan.inside import Inside, Item
+from mailscan.keys import choices, count, flag, many, option, seconds, size, texts
 from mailscan.verdict import Evidence, Finding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from mailscan.inside import Remark
     from mailscan.mail import Mail
-    from mailscan.mime import Part
     from mailscan.outside import Outside
-    from mailscan.unpack import Budget, Member
+    from mailscan.unpack import Budget
 
 # Of what was found, and of what could not be looked at, as much as a person reads.
 MOST = 20
-GROUPS: tuple[str, ...] = (filetype.EXECUTABLES,)
-_PLAIN = ("7bit", "8bit", "binary")
-_MESSAGES = ("message/rfc822", "message/global", "message/news")
+# The groups that a policy may refuse, and the code of what is found.
+GROUPS: dict[str, str] = {
+    "executables": "executable",
+    "scripts": "script",
+    "shortcuts": "shortcut",
+    "macros": "macro",
+    "auto-macros": "auto-macro",
+    "remote-content": "remote-content",
+    "active-content": "active-content",
+    "encrypted-archives": "encrypted-archive",
+    "encrypted-documents": "encrypted-document",
+    "disk-images": "disk-image",
+    "archives": "archive",
+    "links": "link",
+    "source": "source",
+    "disguised": "disguised",
+    "not-opened": "not-opened",
+    "over-limit": "over-limit",
+}
+# Words for several groups at once.
+_WIDER = {
+    "macros": ("macros", "auto-macros"),
+    "encrypted": ("encrypted-archives", "encrypted-documents"),
+}
+DEFAULT = ("executables", "scripts", "shortcuts")
+# What keeps octets from being judged is told in any case, as a note.
+_NOTED = ("not-opened", "over-limit", "encrypted-archives", "encrypted-documents")
+_DIGESTS = {32: "md5", 40: "sha1", 64: "sha256"}
+
+
+def digest(text: str) -> str:
+    """The hash of a file, as hexadecimal digits in lower case. Raises `ValueError`."""
+    if len(text) not in _DIGESTS or not re.fullmatch("[0-9A-Fa-f]+", text):
+        raise ValueError(f'"{text[:80]}" is no hash: 64 hexadecimal digits of SHA-256, 40 of SHA-1 or 32 of MD5 are wanted')
+    return text.lower()
 
 
 class Attachments(Filter):
-    """Executables: by what the octets are, by every file name, and inside ZIP archives.
+    """Attachments that can do harm: by what they are, by every name, and inside whatever they are packed in.
 
-    Every part of the message is looked at, those of attached messages too. What a part is declared to be proves
-    nothing. `attachments.executable` is found where the octets are a program (Windows, Unix, macOS, Java, Android, an
-    installer, a shortcut), whatever the name; `attachments.executable-name` where Windows or macOS would run a file of
-    that name, whatever the octets, except that `.com` is also how hosts and addresses end: a name in `.com` passes
-    when the octets are text or another known format. `attachments.extension` is a name in `extensions`.
+    Every part of the message is looked at, those of attached messages too, and all that is inside: archives, disk
+    images, documents, mail, one in another. What a part is declared to be proves nothing. `refuse` names groups:
 
-    Names are compared without regard to case, dots and blanks at their end, invisible characters, and NTFS streams;
-    only the last extension counts, so `google.com!example.com!1700000000!1700086399.zip` is a ZIP archive.
-    `allow` lets names pass; octets still count.
+    TABLE
 
-    ZIP archives are opened, one in another too, within limits. What could not be looked at (encrypted, damaged, of
-    another kind, over a limit) is the note `attachments.not-scanned`; names of encrypted members are judged.
+    `attachments.executable` (and so for each group) is found where the octets are of that group, whatever the name;
+    `attachments.executable-name` where Windows or macOS would take a file of that name for one, whatever the octets,
+    except that `.com` is also how hosts and addresses end: a name in `.com` passes when the octets are text or another
+    known format. `attachments.extension`, `.type` and `.hash` are of `extensions`, `types` and `hashes`.
     """
 
-    refuse = option(choices(*GROUPS), GROUPS, "groups of kinds to refuse")
+    refuse = option(choices(*GROUPS, "encrypted"), DEFAULT, "groups of kinds to refuse")
     extensions = option(texts, (), 'further file names to refuse, by extension: [".iso", ".docm"]')
+    types = option(
+        texts, (), 'further kinds to refuse: names that `mailscan show` gives ("pdf"), declared types ("image/*")'
+    )
+    hashes = option(
+        many(digest, "a list of hashes, in hexadecimal digits"), (), "files to refuse by SHA-256, SHA-1 or MD5"
+    )
     allow = option(
         texts,
         (),
         'extensions (".js") and whole file names ("setup.bat") that may pass; what the octets are still counts',
     )
-    archives = option(flag, True, "whether to look inside archives")
+    archives = option(flag, True, "whether to look inside archives and documents")
     max_members = option(count, 10_000, "how many members of all archives of a message are looked at")
     max_unpacked = option(size, 100_000_000, "how many octets are unpacked of all archives of a message")
     max_ratio = option(count, 250, "how many times its packed size a member may have, above 10 MB")
@@ -56,153 +93,136 @@ class Attachments(Filter):
     max_seconds = option(seconds, 3.0, "how long unpacking may take for a message")
 
     def prepare(self) -> None:
-        """Split `allow` into extensions and names."""
+        """Split `allow` into extensions and names, and `types` into kinds and declared types."""
+        self._groups = frozenset(one for word in self.refuse for one in _WIDER.get(word, (word,)))
         self._refused = frozenset(map(_extension, self.extensions))
         self._allowed = frozenset(_extension(one) for one in self.allow if one.startswith("."))
         self._allowed_names = frozenset(one.lower() for one in self.allow if not one.startswith("."))
+        self._types = frozenset(one.lower() for one in self.types)
+        self._lengths = frozenset(map(len, self.hashes))
         if both := self._refused & self._allowed:
             raise ValueError(f'".{min(both)}" stands in extensions and in allow')
-        if not self.refuse and not self._refused:
-            raise ValueError("nothing is refused: give `refuse` or `extensions`")
+        if not (self._groups or self._refused or self._types or self.hashes):
+            raise ValueError("nothing is refused: give `refuse`, `extensions`, `types` or `hashes`")
 
     def check(self, mail: Mail, outside: Outside) -> Iterable[Finding]:
         """One finding for each part, and each member of an archive, that is refused; then the notes."""
-        look = _Look(self, outside)
-        for part in mail.message.parts:
-            look.part(part)
-            if len(look.findings) >= MOST:
-                break
-        if look.trouble is not None and not look.findings:
-            raise look.trouble
-        return [*look.findings, *look.told()]
+        findings: list[Finding] = []
+        notes = _Notes()
+        inside = self._inside(mail, outside)
+        for one in inside:
+            found = self.item(one) if isinstance(one, Item) else self.remark(one, notes)
+            if found is not None:
+                findings.append(found)
+                if len(findings) >= MOST:
+                    break
+        if inside.trouble is not None:
+            if not findings:
+                raise inside.trouble
+            notes.trouble = str(inside.trouble)
+        return [*findings, *notes.told()]
 
-    def ending(self, name: str, data: bytes | None) -> tuple[str, str]:
-        """(code, why in words) if a file of this name is refused, else ("", ""). `data` is None if it is not known."""
-        if self._allowed_names and name.lower() in self._allowed_names:
-            return "", ""
-        for ending in filetype.endings(name):
-            if ending in self._allowed:
-                continue
-            if ending in self._refused:
-                return "attachments.extension", f"the policy refuses .{ending}"
-            what = filetype.runs(ending) if "executables" in self.refuse else ""
-            if what and not (ending == "com" and data is not None and not filetype.com_may_run(data)):
-                return "attachments.executable-name", f"would be run as {what}"
-        return "", ""
+    def _inside(self, mail: Mail, outside: Outside) -> Inside:
+        """What the mail carries, unpacked once for all rules with the same limits."""
+        limits = (self.max_members, self.max_unpacked, self.max_ratio, self.max_depth, self.max_seconds)
 
-
-class _Look:
-    """One message being looked at: what has been found, what could not be looked at."""
-
-    __slots__ = ("filter", "outside", "findings", "trouble", "_unseen", "_budget")
-
-    def __init__(self, chosen: Attachments, outside: Outside) -> None:
-        self.filter = chosen
-        self.outside = outside
-        self.findings: list[Finding] = []
-        self.trouble: FilterError | None = None
-        self._unseen: dict[tuple[str, str], tuple[Finding, int]] = {}
-        self._budget: Budget | None = None
-
-    def part(self, part: Part) -> None:
-        """Judge one part, and the members of the archive that it may be."""
-        if part.unread:
-            self.note(part, "", "holds more parts than are read")
-        if part.is_multipart:
-            return
-        names = part.filenames
-        unnamed_text = not names and part.type.startswith("text/")
-        if unnamed_text and not _worth_decoding(part):
-            return
-        # A message's own parts are judged by themselves, and unnamed text is shown: what they begin with is enough.
-        brief = unnamed_text or part.type in _MESSAGES
-        data = _octets(part)
-        kind = filetype.by_first_octets(data) if brief else self.kind(data)
-        self.judge(part, "", names, data, kind)
-        if self.filter.archives and (kind is None or kind.group != filetype.EXECUTABLES):
-            self.archive(part, data, kind, brief)
-
-    def archive(self, part: Part, data: bytes, kind: filetype.Kind | None, brief: bool) -> None:
-        """Judge the members, if the part is an archive; it may stand behind something else."""
-        if not brief or kind is filetype.ZIP:
-            from mailscan.unpack import holds_zip, members
-
-            if holds_zip(data):
-                for member in members(data, self.budget()):
-                    self.member(part, member)
-                    if len(self.findings) >= MOST:
-                        return
-                return
-        if kind is not None and kind.group == filetype.ARCHIVES:
-            self.note(part, "", f"{kind.text}, which is not opened")
-
-    def member(self, part: Part, member: Member) -> None:
-        """Judge one member of an archive."""
-        data = member.head
-        kind = self.kind(data)
-        if filetype.needs_all(data) and (kind is None or kind.group != filetype.EXECUTABLES):
-            data = member.data()
-            kind = self.kind(data)
-        if member.unopened:
-            self.note(part, member.path, member.unopened)
-        self.judge(part, member.path, member.names, data if data or not member.unopened else None, kind)
-
-    def judge(
-        self, part: Part, member: str, names: tuple[str, ...], data: bytes | None, kind: filetype.Kind | None
-    ) -> None:
-        """Take down the finding, if there is one, about a part or a member."""
-        where = Evidence(part.path, *part.span, member)
-        if kind is not None and kind.group in self.filter.refuse:
-            declared = "" if member else f", declared as {_clip(part.type)},"
-            self.findings.append(
-                Finding(
-                    f"attachments.{kind.group[:-1]}",
-                    f"{_called(part, member)}{declared} is {kind.text}",
-                    evidence=[where],
-                )
-            )
-            return
-        for name in names:
-            code, why = self.filter.ending(name, data)
-            if code:
-                other = "" if member or name == names[0] else f' also called "{_clip(name)}"'
-                self.findings.append(Finding(code, f"{_called(part, member)}{other}: {why}", evidence=[where]))
-                return
-
-    def kind(self, data: bytes) -> filetype.Kind | None:
-        """What the octets are, libmagic being asked if need be; its absence is kept in mind."""
-        try:
-            return filetype.kind(data) if data else None
-        except FilterError as error:
-            self.trouble = error
-            return None
-
-    def budget(self) -> Budget:
-        """The one budget of this message."""
-        if self._budget is None:
+        def budget() -> Budget:
             from mailscan.unpack import Budget
 
-            chosen = self.filter
-            self._budget = Budget(
-                self.outside.remaining,
-                members=chosen.max_members,
-                octets=chosen.max_unpacked,
-                ratio=chosen.max_ratio,
-                depth=chosen.max_depth,
-                seconds=chosen.max_seconds,
-            )
-        return self._budget
+            members, octets, ratio, depth, most = limits
+            return Budget(outside.remaining, members=members, octets=octets, ratio=ratio, depth=depth, seconds=most)
 
-    def note(self, part: Part, member: str, why: str) -> None:
-        """Keep in mind what could not be looked at, once for each part and reason."""
-        key = (part.path, why)
+        key = ("inside", self.archives, limits)
+        known = mail.found.get(key)
+        if not isinstance(known, Inside):
+            known = mail.found[key] = Inside(mail.message.parts, budget, opens=self.archives)
+        return known
+
+    def item(self, item: Item) -> Finding | None:
+        """The finding about a part or a member, if there is one."""
+        code, why = self._by_octets(item) or self._by_name(item) or self._by_disguise(item) or ("", "")
+        if not code:
+            return None
+        return Finding(f"attachments.{code}", _called(item) + why, evidence=[_where(item)])
+
+    def _by_octets(self, item: Item) -> tuple[str, str] | None:
+        kind = item.kind
+        if kind is not None and kind.group in self._groups:
+            declared = "" if item.path else f", declared as {_clip(item.declared)},"
+            return GROUPS[kind.group], f"{declared} is {kind.text}"
+        if kind is not None and kind.name in self._types:
+            return "type", f": the policy refuses {kind.text}"
+        if item.declared in self._types or item.declared.partition("/")[0] + "/*" in self._types:
+            return "type", f": the policy refuses {_clip(item.declared)}"
+        if self.hashes and not item.shown:
+            import hashlib
+
+            for length in self._lengths:
+                found = hashlib.new(_DIGESTS[length], item.data(), usedforsecurity=False).hexdigest()
+                if found in self.hashes:
+                    return "hash", f": the policy refuses the file with {_DIGESTS[length].upper()} {found}"
+        return None
+
+    def _by_name(self, item: Item) -> tuple[str, str] | None:
+        for name in item.names:
+            if self._allowed_names and name.lower() in self._allowed_names:
+                continue
+            for ending in filetype.endings(name):
+                code, why = self._by_ending(ending, item)
+                if code:
+                    other = "" if item.path or name == item.names[0] else f' also called "{_clip(name)}"'
+                    return code, f"{other}: {why}"
+        return None
+
+    def _by_ending(self, ending: str, item: Item) -> tuple[str, str]:
+        if ending in self._allowed:
+            return "", ""
+        if ending in self._refused:
+            return "extension", f"the policy refuses .{ending}"
+        group, what = filetype.named(ending)
+        if group not in self._groups or (
+            ending == "com" and (item.head or not item.fault) and not filetype.com_may_run(item.head)
+        ):
+            return "", ""
+        verb = "would be run as" if group in DEFAULT else "would be opened as"
+        return f"{GROUPS[group]}-name", f"{verb} {what}"
+
+    def _by_disguise(self, item: Item) -> tuple[str, str] | None:
+        if "disguised" not in self._groups or item.shown:
+            return None
+        why = filetype.disguised(item.names, item.declared, item.kind, item.head)
+        return ("disguised", f": {why}") if why else None
+
+    def remark(self, remark: Remark, notes: _Notes) -> Finding | None:
+        """The finding about a container, if there is one; else perhaps a note."""
+        if remark.group not in self._groups and remark.group not in _NOTED:
+            return None
+        code = f"attachments.{GROUPS[remark.group]}"
+        finding = Finding(code, f"{_called(remark)}: {remark.text}", evidence=[_where(remark)])
+        if remark.group in self._groups:
+            return finding
+        notes.add(remark, finding)
+        return None
+
+
+class _Notes:
+    """What could not be looked at, once for each part and reason."""
+
+    __slots__ = ("trouble", "_unseen")
+
+    def __init__(self) -> None:
+        self.trouble = ""
+        self._unseen: dict[tuple[str, str], tuple[Finding, int]] = {}
+
+    def add(self, remark: Remark, finding: Finding) -> None:
+        """Keep it in mind."""
+        key = (remark.part.path, remark.text)
         if key in self._unseen:
             first, more = self._unseen[key]
             self._unseen[key] = first, more + 1
         elif len(self._unseen) < MOST:
-            where = Evidence(part.path, *part.span, member)
-            text = f"{_called(part, member)}: {why}"
-            self._unseen[key] = Finding("attachments.not-scanned", text, evidence=[where], note=True), 0
+            finding.note = True
+            self._unseen[key] = finding, 0
 
     def told(self) -> Iterator[Finding]:
         """The notes."""
@@ -210,36 +230,18 @@ class _Look:
             if more:
                 first.detail += f" (and {more} more)"
             yield first
-        if self.trouble is not None:
-            yield Finding("attachments.not-scanned", str(self.trouble), note=True)
+        if self.trouble:
+            yield Finding("attachments.not-scanned", self.trouble, note=True)
 
 
-def _worth_decoding(part: Part) -> bool:
-    """Whether unnamed text begins as no text does, as far as can be told before decoding it."""
-    encoding = part.encoding
-    start, end = part.body_start, part.body_end
-    if encoding == "quoted-printable":
-        from mailscan.transfer import decode_quoted_printable
-
-        first = decode_quoted_printable(part.source, start, min(start + 64, end))
-        # Soft line breaks may put off the first octets as long as they like, and the last code be cut.
-        return filetype.may_begin(first[:2]) or (len(first) < 4 and end - start > 64)
-    # Of most encodings the first two octets tell nothing; those that leave octets as they are are known by name.
-    return encoding not in _PLAIN or filetype.may_begin(part.source[start : min(start + 2, end)])
+def _where(one: Item | Remark) -> Evidence:
+    return Evidence(one.part.path, *one.part.span, one.path)
 
 
-def _octets(part: Part) -> bytes:
-    """The part's data; of a message that begins as one only the beginning, or each of its levels were a copy."""
-    if part.type in _MESSAGES:
-        head = part.source[part.body_start : min(part.body_end, part.body_start + 4096)]
-        if filetype.by_first_octets(head) is None:
-            return head
-    return part.data
-
-
-def _called(part: Part, member: str) -> str:
-    carrier = f'"{_clip(part.filenames[0])}"' if part.filenames else "a part without a name"
-    return f'"{_clip(member)}" in {carrier}' if member else carrier
+def _called(one: Item | Remark) -> str:
+    names = one.part.filenames
+    carrier = f'"{_clip(names[0])}"' if names else "a part without a name"
+    return f'"{_clip(one.path)}" in {carrier}' if one.path else carrier
 
 
 def _clip(text: str) -> str:

@@ -1,34 +1,41 @@
-"""What is inside an archive: its members, their names, and as much of their octets as the budget allows.
+"""What is inside a file: the members of containers, and theirs, as far as the budget of a message allows.
 
-ZIP (PKWARE APPNOTE 6.3.10), also with data before it, also inside another. `mailscan.unpack.ziplist` says where the
-members lie; decompression is the standard library's. Nothing is ever written to a disk, and no octets make this raise.
+Openers in this package know one kind of container each (`mailscan.unpack.found`); here it is said who opens what, and
+they are walked through depth first. Nothing is ever written to a disk, and no octets make this raise.
 """
 
 from __future__ import annotations
 
-import zlib
-
-from mailscan.filetype import ARCHIVES, ZIP, by_first_octets
-from mailscan.unpack.ziplist import ENCRYPTED, MASKED, Entries, Entry, directories
+from mailscan import filetype
+from mailscan.filetype import ARCHIVES, DISK_IMAGES, Kind
+from mailscan.record import Record
+from mailscan.unpack.found import NOT_OPENED, OVER_LIMIT, Found, Remark, Unopened
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
-# Enough of a member for the table of first octets, and for libmagic.
+    Opener = Callable[[bytes, "Budget"], Iterator[Found | Remark]]
+
+# Enough of a member to tell what it is, for most kinds.
 HEAD = 4096
 # What a member may grow to whatever its ratio: small things compress as they like.
 ANY_RATIO = 10_000_000
-_DICTIONARY = 64 * 1024 * 1024
 # Of a name of up to 64 kB, as much as file systems take stands in a path.
 _LONGEST_NAME = 255
+# What `mailscan.unpack.ooxml` is asked about.
+_OFFICE = ("[content_types].xml", "mimetype", "meta-inf/manifest.xml")
+# Who opens what: (module, function). Kinds that are not here are `mailscan.unpack.foreign`'s, if it knows them.
+OPENERS: dict[str, tuple[str, str]] = {
+    "zip": ("zips", "open_zip"),
+}
 
 
 class Budget:
-    """How much of all archives of one message is looked at. `remaining` gives seconds, as `Outside.remaining`.
+    """How much of all containers of one message is looked at. `remaining` gives seconds, as `Outside.remaining`.
 
-    `members` in all archives; `octets` that come out of them; `ratio` of what comes out of one member to what went
-    in, above 10 MB; `depth` of archives within archives; `seconds` for all of it.
+    `members` in all of them; `octets` that come out of them; `ratio` of what comes out of one member to what went in,
+    above 10 MB; `depth` of containers within containers; `seconds` for all of it.
     """
 
     __slots__ = ("members", "octets", "ratio", "depth", "seconds", "_remaining", "_end")
@@ -55,142 +62,165 @@ class Budget:
         """Whether the seconds are spent."""
         return self._remaining() <= self._end
 
+    def left(self) -> float:
+        """How many seconds are left."""
+        return max(0.0, self._remaining() - self._end)
 
-class Member:
-    """One member of an archive, or an archive that could not be read (then `names` is empty).
 
-    `path` is its name behind those of the archives around it; `names` every name it can be read to have; `head` its
-    first 4 kB, b"" if they could not be had, and `unopened` then says why.
+class Told(Record):
+    """What is to be said of the container at `path` ("" for the file itself), or of its member there.
+
+    `group` is one of the words of `mailscan.unpack.found`, or the group of a `Kind`; `text` is for people.
     """
 
-    __slots__ = ("path", "names", "head", "unopened", "_entry", "_budget")
+    __slots__ = ("path", "group", "text")
 
-    def __init__(self, path: str, names: tuple[str, ...] = (), unopened: str = "") -> None:
+    def __init__(self, path: str, group: str, text: str) -> None:
         self.path = path
-        self.names = names
+        self.group = group
+        self.text = text
+
+
+class Member:
+    """One member of a container.
+
+    `path` is its name behind those of the containers around it; `names` every name it can be read to have; `head` its
+    first 4 kB or more; `kind` what they are, None if nobody knows; `fault` why not all of its octets could be had.
+    """
+
+    __slots__ = ("path", "names", "head", "kind", "fault", "found", "_budget", "_whole")
+
+    def __init__(self, path: str, found: Found, budget: Budget) -> None:
+        self.path = path
+        self.names = found.names
         self.head = b""
-        self.unopened = unopened
-        self._entry: Entry | None = None
-        self._budget: Budget | None = None
+        self.kind: Kind | None = None
+        self.fault: Unopened | None = None
+        self.found = found
+        self._budget = budget
+        self._whole: bytes | None = None
 
     def data(self) -> bytes:
-        """All its octets, or those that the budget and the damage allow; `unopened` then says why there are no more."""
-        if self._entry is None or self._budget is None:
-            return self.head
-        whole = max(ANY_RATIO, self._entry.packed * self._budget.ratio)
-        data, self.unopened = _read(self._entry, whole, self._budget)
-        if not self.unopened and len(data) >= whole:
-            self.unopened = f"it grows to more than {self._budget.ratio} times its size"
-        return data
+        """All its octets, or those that the budget and the damage allow; `fault` then says why there are no more."""
+        if self._whole is None:
+            ratio, packed = self._budget.ratio, self.found.packed
+            whole = max(ANY_RATIO, packed * ratio)
+            self._whole = self.read(whole)
+            if self.fault is None and len(self._whole) >= whole:
+                self.fault = Unopened(f"it grows to more than {ratio} times its size", OVER_LIMIT)
+        return self._whole
 
-
-def holds_zip(data: bytes) -> bool:
-    """Whether the octets are a ZIP archive, or end in one."""
-    # The end record is followed by a comment of at most 64 kB (4.3.16).
-    return by_first_octets(data[:8]) == ZIP or any(
-        one.start < one.stop for end in directories(data, len(data) - 65_557) for one in end
-    )
-
-
-def members(data: bytes, budget: Budget, path: str = "", depth: int = 1) -> Iterator[Member]:
-    """The members of a ZIP archive, and theirs, depth first; what cannot be read is yielded as unopened."""
-    if depth > budget.depth:
-        yield Member(path, unopened=f"archives more than {budget.depth} deep in each other")
-        return
-    entries = Entries(data, budget.late)
-    for entry in entries:
-        if isinstance(entry, str):
-            yield Member(path, unopened=entry)
-            continue
-        if budget.members <= 0:
-            yield Member(path, unopened="too many members")
-            return
-        if budget.late():
-            yield Member(path, unopened=f"unpacking took longer than {budget.seconds:g} s")
-            return
-        budget.members -= 1
-        name = entry.names[0][:_LONGEST_NAME]
-        member = Member(f"{path}/{name}" if path else name, entry.names)
-        member._entry, member._budget = entry, budget
-        if entry.flags & MASKED:
-            member.unopened = "encrypted, its name too"
-        elif entry.flags & ENCRYPTED:
-            member.unopened = "encrypted"
-        else:
-            member.head, member.unopened = _read(entry, HEAD, budget)
-        if member.unopened and not member.head:
-            member._entry = None
-        yield member
-        kind = by_first_octets(member.head)
-        # By its name too, since an archive may have anything before it; not every member, which were to unpack all.
-        if kind == ZIP or (kind is None and member.head and any(one.lower().endswith(".zip") for one in entry.names)):
-            inner = member.data()
-            if member.unopened:
-                yield Member(member.path, unopened=member.unopened)
-            if kind == ZIP or holds_zip(inner):
-                entries.opened(entry)
-                yield from members(inner, budget, member.path, depth + 1)
-        elif kind is not None and kind.group == ARCHIVES:
-            yield Member(member.path, unopened=f"{kind.text}, which is not opened")
-
-
-def _read(entry: Entry, most: int, budget: Budget) -> tuple[bytes, str]:
-    """(up to `most` octets of the member, why there are no more or "")."""
-    try:
-        start = entry.data_start()
+    def read(self, most: int) -> bytes:
+        """Up to `most` octets, as `data`."""
+        budget = self._budget
         allowed = min(most, budget.octets)
-        data = _unpack(entry, start, allowed, budget)
-    except ValueError as error:
-        return b"", str(error)
-    except (zlib.error, OSError, EOFError, MemoryError) as error:
-        return b"", f"damaged ({error})"
-    budget.octets -= len(data)
-    if len(data) >= allowed < most:
-        return data, "more octets than are unpacked of one message"
-    return data, "" if not budget.late() else f"unpacking took longer than {budget.seconds:g} s"
-
-
-def _unpack(entry: Entry, start: int, most: int, budget: Budget) -> bytes:
-    """At most `most` octets. Raises `ValueError` with what is wrong, and what the decompressors raise."""
-    packed = memoryview(entry.archive)[start : start + entry.packed]
-    entry.span = start, start + len(packed)
-    if entry.method == 0:
-        return bytes(packed[:most])
-    if entry.method == 8:
-        data, consumed = _inflate(packed, most, budget)
-        entry.span = start, start + consumed
-        return data
-    if entry.method == 12:
-        import bz2
-
-        return bz2.BZ2Decompressor().decompress(packed, most)
-    if entry.method == 14 and len(packed) > 9:
-        import lzma
-
-        # 5.8.8: two octets of version, the length of the properties, and these; then what .lzma has after a size.
-        header = bytes(packed[4:9]) + b"\xff" * 8
         try:
-            decoder = lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=_DICTIONARY)
-            return decoder.decompress(header + bytes(packed[9:]), most)
-        except lzma.LZMAError as error:
-            raise ValueError(f"damaged ({error})") from None
-    raise ValueError(f"packed by method {entry.method}, which is not opened")
+            data = self.found.read(allowed)
+        except Unopened as error:
+            self.fault = error
+            budget.octets -= len(error.partly)
+            return error.partly[:allowed]
+        budget.octets -= len(data)
+        if len(data) >= allowed < most:
+            self.fault = Unopened("more octets than are unpacked of one message", OVER_LIMIT)
+        return data
+
+    def forget(self) -> None:
+        """Let go of its octets, but not of what they are."""
+        self._whole = None
 
 
-def _inflate(packed: memoryview, most: int, budget: Budget) -> tuple[bytes, int]:
-    """(at most `most` octets, how many of the packed ones they took)"""
-    decoder = zlib.decompressobj(-15)
-    pieces: list[bytes] = []
-    size = consumed = 0
-    # In steps: what zlib has not consumed it copies, which for a head of a large member would be all of it.
-    for at in range(0, len(packed), 65_536):
-        step = bytes(packed[at : at + 65_536])
-        consumed = at + len(step)
-        while step and size < most and not decoder.eof:
-            pieces.append(decoder.decompress(step, most - size))
-            size += len(pieces[-1])
-            step = decoder.unconsumed_tail
-        if size >= most or decoder.eof or budget.late():
-            consumed -= len(decoder.unused_data) or len(step)
-            break
-    return b"".join(pieces), consumed
+class Walk:
+    """A walk through what one message carries. `kind_of` says what octets are; what they are taken for steers it."""
+
+    __slots__ = ("budget", "kind_of")
+
+    def __init__(self, budget: Budget, kind_of: Callable[[bytes, Sequence[str]], Kind | None]) -> None:
+        self.budget = budget
+        self.kind_of = kind_of
+
+    def inside(self, data: bytes, kind: Kind | None, *, behind: bool = True) -> Iterator[Member | Told]:
+        """The members of a file, and theirs, depth first, and what is to be said of each container.
+
+        `behind`: whether a ZIP archive is looked for behind something else, too.
+        """
+        yield from self._inside(data, kind, self._openers(data, kind, behind), "", 1)
+
+    def _openers(self, data: bytes, kind: Kind | None, behind: bool) -> list[Opener]:
+        """Who can open it: what it is, and what stands behind it."""
+        openers = [] if kind is None else openers_of(kind.name)
+        if kind is not None and kind.name == "pe":
+            openers = [sfx]
+        if behind and kind is not filetype.ZIP:
+            from mailscan.unpack.zips import holds_zip, open_zip
+
+            if holds_zip(data):
+                openers.append(open_zip)
+        return openers
+
+    def _inside(
+        self, data: bytes, kind: Kind | None, openers: list[Opener], path: str, depth: int
+    ) -> Iterator[Member | Told]:
+        if not openers and kind is not None and kind.group in (ARCHIVES, DISK_IMAGES):
+            yield Told(path, NOT_OPENED, f"{kind.text}, which is not opened")
+        if openers and depth > self.budget.depth:
+            yield Told(path, OVER_LIMIT, f"containers more than {self.budget.depth} deep in each other")
+            return
+        for one in openers:
+            yield from self._opened(one, data, path, depth)
+
+    def _opened(self, chosen: Opener, data: bytes, path: str, depth: int) -> Iterator[Member | Told]:
+        """The members that one opener finds, and what is inside them."""
+        budget = self.budget
+        try:
+            for one in chosen(data, budget):
+                if isinstance(one, Remark):
+                    yield Told(_joined(path, one.name), one.group, one.text)
+                    continue
+                if budget.members <= 0:
+                    raise Unopened("too many members", OVER_LIMIT)
+                if budget.late():
+                    raise Unopened(f"unpacking took longer than {budget.seconds:g} s", OVER_LIMIT)
+                budget.members -= 1
+                name = one.names[0] if one.names else "?"
+                yield from self._member(Member(_joined(path, name), one, budget), depth)
+        except Unopened as error:
+            yield Told(path, error.group, str(error))
+
+    def _member(self, member: Member, depth: int) -> Iterator[Member | Told]:
+        """One member, and what is inside it."""
+        member.head = member.read(HEAD)
+        if member.head:
+            member.kind = self.kind_of(member.head, member.names)
+            if filetype.needs_all(member.head, member.names):
+                member.kind = self.kind_of(member.data(), member.names)
+        yield member
+        kind = member.kind
+        # By its name too, since an archive may have anything before it; not every member, which were to unpack all.
+        behind = any(name.lower().endswith(".zip") for name in member.names)
+        opens = kind is not None and (kind.name in OPENERS or kind.name == "pe")
+        openers: list[Opener] = []
+        data = b""
+        if member.head and (opens or behind):
+            data = member.data()
+            openers = self._openers(data, kind, behind)
+            if openers and member.found.opened is not None:
+                member.found.opened()
+        if member.fault is not None:
+            yield Told(member.path, member.fault.group, str(member.fault))
+        member.forget()
+        if member.head:
+            yield from self._inside(data, kind, openers, member.path, depth + 1)
+
+
+def openers_of(kind_name: str) -> list[Opener]:
+    """Who opens containers of that kind."""
+    from importlib import import_module
+
+    module, function = OPENERS.get(kind_name, ("", ""))
+    return [getattr(import_module(f"mailscan.unpack.{module}"), function)] if module else []
+
+
+def _joined(path: str, name: str) -> str:
+    name = name[:_LONGEST_NAME]
+    return f"{path}/{name}" if path and name else path or name

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 # Of end records, more than any archive has that is not made to deceive.
 MOST_ENDS = 100
+# Of octets of a name, what is read of either end; of extra fields of a member, what is read.
+_LONGEST_NAME = 1_000
+_MOST_EXTRA = 100
 _CENTRAL = Struct("<I6H3I5H2I")  # 4.3.12
 _LOCAL = Struct("<I5H3I2H")  # 4.3.7
 _END = Struct("<I4H2IH")  # 4.3.16
@@ -242,7 +245,7 @@ def _extra(field: bytes) -> dict[int, bytes]:
     """The extra fields (4.5.1) by their id."""
     found: dict[int, bytes] = {}
     at = 0
-    while at + 4 <= len(field):
+    while at + 4 <= len(field) and len(found) < _MOST_EXTRA:
         end = at + 4 + int.from_bytes(field[at + 2 : at + 4], "little")
         found.setdefault(int.from_bytes(field[at : at + 2], "little"), field[at + 4 : end])
         at = end
@@ -263,6 +266,9 @@ def _zip64(field: bytes, size: int, packed: int, offset: int) -> tuple[int, int]
 
 def _names(name: bytes, flags: int, extra: dict[int, bytes]) -> tuple[str, ...]:
     """Every name that the octets can be read to be; at least one."""
+    if len(name) > 2 * _LONGEST_NAME:
+        # Nobody can open a file so called, and 10,000 names of 64 kB take seconds to decode.
+        name = name[:_LONGEST_NAME] + name[-_LONGEST_NAME:]
     if name.isascii():
         found = [name.decode("ascii")]
     else:
@@ -275,5 +281,5 @@ def _names(name: bytes, flags: int, extra: dict[int, bytes]) -> tuple[str, ...]:
             if not flags & _UTF8:
                 found.append(name.decode("cp437"))
     if 0x7075 in extra:  # 4.6.9: version, CRC, the name in UTF-8
-        found.append(extra[0x7075][5:].decode("utf-8", "replace"))
+        found.append(extra[0x7075][5 : 5 + 2 * _LONGEST_NAME].decode("utf-8", "replace"))
     return tuple(dict.fromkeys(found))
