@@ -56,7 +56,7 @@ _BEGINNINGS = frozenset(
         b"\x00\x00", b"\x00\x01", b"\x00\x05", b"\x00a", b"\x00\xff", b"\x01\x00", b"\x02!", b"\x04\"", b"\t\x00",
         b"\t\x02", b"\t\x04", b"\x1aE", b"\x1e\xb5", b"\x1f\x8b", b"\x1f\x9d", b"!<", b"\"\xb5", b"#!", b"#\xb5",
         b"$\xb5", b"%!", b"%P", b"%\xb5", b"&\xb5", b"'\xb5", b"(\xb5", b"-r", b".s", b"0&", b"07", b"0\x80",
-        b"0\x82", b"0\x83", b"7z", b"7\xa4", b"8B", b"?_", b"Ac", b"BM", b"BZ", b"CO", b"CW", b"Cr", b"DA", b"E=",
+        b"0\x82", b"0\x83", b"7z", b"7\xa4", b"8B", b"?_", b"Ac", b"BM", b"BZ", b"CO", b"CW", b"Cr", b"ER", b"DA", b"E=",
         b"FL", b"FO", b"FW", b"Fa", b"GI", b"GR", b"ID", b"II", b"IS", b"IT", b"Is", b"KD", b"KW", b"L\x00", b"LR",
         b"LZ", b"MM", b"MS", b"MT", b"MZ", b"OT", b"Og", b"PK", b"QF", b"RE", b"RI", b"Ra", b"SQ", b"SZ", b"WL",
         b"ZM", b"ZW", b"`\xea", b"bp", b"co", b"de", b"en", b"fL", b"hs", b"q\xc7", b"sp", b"vd", b"vh", b"wO",

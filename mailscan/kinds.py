@@ -167,6 +167,7 @@ TABLE: tuple[tuple[bytes, int, str, str, str], ...] = (
     (b"QFI\xfb", 0, "qcow", "a virtual disk (QCOW)", DISK_IMAGES),
     (b"\x7f\x10\xda\xbe", 64, "vdi", "a virtual disk (VDI)", DISK_IMAGES),
     (b"encrcdsa", 0, "dmg", "a macOS disk image (DMG)", DISK_IMAGES),
+    (b"ER\2\0", 0, "img", "", DISK_IMAGES),
     (b"sprs\0", 0, "sparseimage", "a macOS disk image (sparse)", DISK_IMAGES),
     (b"MSWIM\0\0\0", 0, "wim", "a Windows image (WIM)", DISK_IMAGES),
     (b"WLPWM\0\0\0", 0, "wim", "", DISK_IMAGES),
@@ -305,10 +306,10 @@ def _named(data: bytes) -> str:
     for octets, name in _BY_TWO.get(data[:2], ()):
         if data.startswith(octets) and (told := LOOKS[name](data) if name in LOOKS else name):
             return told
+    # None of the rest is without a NUL near its beginning (an LHA archive need not have one); text hardly ever has.
+    if 0 not in data[:512] and data[2:4] not in (b"-l", b"-p"):
+        return "pdf" if packed.late_pdf(data) else ""
     for start, end, octets, name in _ELSEWHERE:
         if data[start:end] == octets and (told := LOOKS[name](data) if name in LOOKS else name):
             return told
-    # None of these is without a NUL near its beginning, and hardly any text has one.
-    if 0 in data[:512]:
-        return disks.image(data) or packed.weak(data)
-    return "pdf" if packed.late_pdf(data) else ""
+    return disks.image(data) or packed.weak(data)

@@ -60,11 +60,11 @@ def _by_line(head: str, data: bytes) -> str:
     first = head.partition("\n")[0]
     if first[:5] == "From " and _is_mail(head.partition("\n")[2]):
         return "mbox"
-    if ":" in first:
-        if _is_mail(head):
-            return "mail"
-        if scripts.is_rdp(head):
-            return "rdp"
+    name, _, value = first.partition(":")
+    if value and not (" " in name or "\t" in name) and _is_mail(head):
+        return "mail"
+    if value[1:2] == ":" and scripts.is_rdp(head):
+        return "rdp"
     if "MIME-Version:" in head and ("ActiveMime" in head or b"QWN0aXZlTWlt" in data):
         return "mhtml"
     if "\n(This file must be converted with BinHex" in head:

@@ -33,7 +33,7 @@ FLOORS: tuple[set[str], ...] = (
     },
     {"trusted", "keys", "addresses", "networks", "words", "timer", "outside", "unpack", "guard"}
     | {"filetype", "kinds", "textkinds", "programs", "packed", "disks", "packages", "scripts", "extensions"}
-    | {"libmagic", "disguise"},
+    | {"libmagic", "disguise", "bidi"},
     {"filters", "userfile"},
     {"rule", "doubts", "starter", "policy", "pipeline"}
     | {"render", "outgoing", "document", "explain", "journal", "structure"},
