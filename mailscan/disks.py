@@ -25,9 +25,7 @@ def trailer(data: bytes) -> str:
 
 
 def image(data: bytes) -> str:
-    """A file system or a partition table, without a signature at the very beginning."""
-    if has_udf(data):
-        return "udf"
+    """A boot sector, a partition table, or a file system of Linux."""
     if data[510:512] == b"\x55\xaa" and (_is_fat(data) or _is_partitioned(data)):
         return "img"
     # ext2 to ext4: the superblock's magic, with a state, an answer to errors and a block size that there are.

@@ -3,7 +3,7 @@
 A row is: the octets, where they stand, the kind's name, what it is called for people, and its group. Several rows may
 name one kind, the text and group of the first row hold. Where octets alone do not settle it, `LOOKS` names what looks
 further. Rows without octets are kinds that only such a look tells, or the text, or the members of a ZIP archive.
-`filetype.may_begin` knows the first two octets of every row that stands at 0, and a test says when it does not.
+`filetype.may_begin` knows the first two octets of the rows that stand at 0 and have a group; a test says where not.
 """
 
 from __future__ import annotations
@@ -283,12 +283,13 @@ LOOKS: dict[str, Callable[[bytes], str]] = {
 
 KINDS: dict[str, Kind] = {TEXT.name: TEXT, ZIP.name: ZIP}
 _BY_TWO: dict[bytes, list[tuple[bytes, str]]] = {}
-_ELSEWHERE: list[tuple[int, int, bytes, str]] = []
+_NEAR: list[tuple[int, int, bytes, str]] = []
+_FAR: list[tuple[int, int, bytes, str]] = []
 for _octets, _at, _name, _text, _group in TABLE:
     if _name not in KINDS:
         KINDS[_name] = Kind(_name, _text, _group)
     if _at:
-        _ELSEWHERE.append((_at, _at + len(_octets), _octets, _name))
+        (_NEAR if _at < 512 else _FAR).append((_at, _at + len(_octets), _octets, _name))
     elif _octets:
         _BY_TWO.setdefault(_octets[:2], []).append((_octets, _name))
 
@@ -306,10 +307,17 @@ def _named(data: bytes) -> str:
     for octets, name in _BY_TWO.get(data[:2], ()):
         if data.startswith(octets) and (told := LOOKS[name](data) if name in LOOKS else name):
             return told
+    # What stands before a file system is its maker's to fill.
+    if len(data) > 1024:
+        for start, end, octets, name in _FAR:
+            if data[start:end] == octets:
+                return name
+        if len(data) > disks.DESCRIPTORS and disks.has_udf(data):
+            return "udf"
     # None of the rest is without a NUL near its beginning (an LHA archive need not have one); text hardly ever has.
     if 0 not in data[:512] and data[2:4] not in (b"-l", b"-p"):
         return "pdf" if packed.late_pdf(data) else ""
-    for start, end, octets, name in _ELSEWHERE:
+    for start, end, octets, name in _NEAR:
         if data[start:end] == octets and (told := LOOKS[name](data) if name in LOOKS else name):
             return told
     return disks.image(data) or packed.weak(data)

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 _BLANKS = " \t\r\n\f\v\0"
 _HEAD = 4096
+# Comments, processing instructions and declarations before the first element.
+_MOST_BEFORE = 50
+_RECORDS = ("B;", "C;", "F;", "NE;", "NN;", "NU;", "O;", "P;", "W;", "E")
 # What HTML begins with, as the WHATWG's MIME Sniffing 7.1 has it, and a little more that mail programs write.
 _HTML = (
     " html head script iframe h1 h2 h3 div font table a style title b body br p meta link base form img span center"
@@ -107,33 +110,36 @@ def _markup(head: str, data: bytes) -> str:
 
 def first_tag(head: str) -> tuple[str, str]:
     """(name of the first element, without prefix, what the DOCTYPE names), in lower case; "" for what is not there."""
-    doctype, at = "", 0
-    for _ in range(50):
-        at = _past_blanks(head, at)
-        if head.startswith("<!--", at):
-            end = head.find("-->", at + 4)
-            end = end + 3 if end >= 0 else -1
-        elif head.startswith("<?", at):
-            end = head.find(">", at) + 1 or -1
-        elif head[at : at + 9].lower() == "<!doctype":
-            doctype = (
-                head[at + 9 : at + 60].replace(">", " ").split(None, 1)[0].lower() if head[at + 9 : at + 10] else ""
-            )
-            end = head.find(">", at) + 1 or -1
-            if "[" in head[at : max(at, end)]:
-                end = head.find("]", at)
-                end = head.find(">", end) + 1 or -1 if end >= 0 else -1
-        else:
+    doctype, at = "", _past_blanks(head, 0)
+    for _ in range(_MOST_BEFORE):
+        if head[at : at + 9].lower() == "<!doctype":
+            words = head[at + 9 : at + 60].replace(">", " ").split(None, 1)
+            doctype = words[0].lower() if words else ""
+        elif head[at + 1 : at + 2] not in ("!", "?"):
             break
+        end = _declaration_end(head, at)
         if end < 0:
             return "", doctype
-        at = end
+        at = _past_blanks(head, end)
     if head[at : at + 1] != "<":
         return "", doctype
     name = head[at + 1 : at + 80]
     for stop in (" ", "\t", "\r", "\n", ">", "/"):
         name = name.partition(stop)[0]
     return name.rpartition(":")[2].lower(), doctype
+
+
+def _declaration_end(head: str, at: int) -> int:
+    """Where a comment, a processing instruction or a declaration that begins here ends; -1 if it does not."""
+    if head.startswith("<!--", at):
+        end = head.find("-->", at + 4)
+        return end + 3 if end >= 0 else -1
+    end = head.find(">", at)
+    # The internal subset of a DOCTYPE holds declarations of its own (XML 2.8).
+    if head.startswith("<!", at) and end >= 0 and "[" in head[at:end]:
+        subset = head.find("]", at)
+        end = head.find(">", subset) if subset >= 0 else -1
+    return end + 1 if end >= 0 else -1
 
 
 def _past_blanks(head: str, at: int) -> int:
@@ -160,7 +166,8 @@ def _percent(head: str, data: bytes) -> str:
 
 def _slk(head: str, data: bytes) -> str:
     """SYLK: an ID record; macros by a sheet of them (option E), or a name that begins by itself."""
-    if head[:4] != "ID;P":
+    # A table of prices may begin so, but goes on with numbers.
+    if head[:4] != "ID;P" or not head.partition("\n")[2].startswith(_RECORDS):
         return ""
     text = decoded(data).lower()
     return "slk-macros" if "\no;e" in text or "nauto_" in text or ";eexec(" in text else "slk"

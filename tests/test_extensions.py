@@ -35,9 +35,9 @@ def test_no_extension_stands_twice() -> None:
 
 def test_every_name_that_was_run_is_run() -> None:
     before = (
-        "exe com scr pif cpl xll ocx dll appimage bat cmd ps1 vbs vbe vb js jse ws wsf wsc wsh sct hta chm xbap msc gadget"
-        " lnk scf settingcontent-ms msi msp mst msu msix msixbundle appx appxbundle appinstaller application appref-ms"
-        " diagcab reg shs shb jar jnlp apk pkg mpkg command terminal"
+        "exe com scr pif cpl xll ocx dll appimage bat cmd ps1 vbs vbe vb js jse ws wsf wsc wsh sct hta chm xbap msc"
+        " gadget lnk scf settingcontent-ms msi msp mst msu msix msixbundle appx appxbundle appinstaller application"
+        " appref-ms diagcab reg shs shb jar jnlp apk pkg mpkg command terminal"
     )
     assert set(before.split()) <= set(EXECUTABLE_NAMES)
 
