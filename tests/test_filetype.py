@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import binascii
-import os
 import random
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import payloads
 import pytest
@@ -16,12 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailscan import filetype
-from mailscan.errors import FilterError
-from mailscan.filetype import EXECUTABLES, com_may_run, endings, kind, runs
+from mailscan.filetype import EXECUTABLES, SHORTCUTS, com_may_run, endings, kind, runs
+from mailscan.kinds import KINDS, TABLE
 
 PROJECT = Path(__file__).parent.parent
-# A Symbian installation file: UIDs in its first octets.
-SYMBIAN = bytes.fromhex("7a1a20100000000000000000d4f1f6c4").ljust(64, b"\0")
 
 
 def group(data: bytes) -> str:
@@ -43,7 +39,6 @@ def refused_name(name: str) -> bool:
         b"MZ\n\n",
         b"MZ",
         b"ZM\r\n" + b"x" * 200,
-        b"#!/bin/sh\nexec rm -r x\n",
         b"BMW and BZhang\n",
         "Привет, мир\n".encode("koi8-r"),
         "Grüße".encode("utf-16"),
@@ -53,6 +48,12 @@ def refused_name(name: str) -> bool:
 )
 def test_text_is_no_program(text: bytes) -> None:
     assert kind(text) == filetype.TEXT
+
+
+def test_a_script_that_opens_in_an_editor_is_named_and_innocent() -> None:
+    found = kind(b"#!/bin/sh\nexec rm -r x\n")
+    assert found is not None
+    assert (found.name, found.group) == ("script-unix", "source")
 
 
 @pytest.mark.parametrize(
@@ -136,7 +137,6 @@ def test_hosts_and_addresses_are_no_programs() -> None:
         (payloads.MACH_O, "mach-o"),
         (payloads.UNIVERSAL, "mach-o"),
         (payloads.JAVA_CLASS, "java-class"),
-        (payloads.LNK, "lnk"),
         (payloads.DEX, "dex"),
         (payloads.MSI, "msi"),
     ],
@@ -145,12 +145,6 @@ def test_programs(data: bytes, name: str) -> None:
     found = kind(data)
     assert found is not None
     assert (found.name, found.group) == (name, EXECUTABLES)
-
-
-def test_libmagic_knows_what_the_table_does_not() -> None:
-    found = kind(SYMBIAN)
-    assert found is not None
-    assert found.group == EXECUTABLES
 
 
 @pytest.mark.parametrize(
@@ -181,15 +175,21 @@ def test_names_that_are_run(name: str) -> None:
     assert refused_name(name)
 
 
+def test_a_shortcut_is_no_program_and_as_bad() -> None:
+    found = kind(payloads.LNK)
+    assert found is not None
+    assert (found.name, found.group) == ("lnk", SHORTCUTS)
+
+
 def test_what_may_be_a_com_program() -> None:
     assert com_may_run(payloads.EICAR_LIKE + b"\r\n")
     assert com_may_run(b"\xe9\x10\x00\xcd\x21\x90\x90")
 
 
-@given(st.binary(max_size=400), st.sampled_from([b"", *(octets for octets, _ in filetype._FIRST_OCTETS)]))
+@given(st.binary(max_size=400), st.sampled_from([b"", *(row[0] for row in TABLE if not row[1])]))
 def test_any_octets(data: bytes, first: bytes) -> None:
     found = filetype.by_first_octets(first + data)
-    assert found is None or found.group in ("", EXECUTABLES, filetype.ARCHIVES)
+    assert found is None or found is KINDS[found.name]
     assert com_may_run(first + data) in (True, False)
 
 
@@ -204,82 +204,15 @@ def test_programs_that_others_made(corpora: Path) -> None:
     assert [path.name for path in programs if group(path.read_bytes()) != EXECUTABLES] == []
     shortcuts = [path for path in sorted((corpora / "attach" / "lnk").iterdir()) if path.read_bytes()[:4] == b"TAAA"]
     assert len(shortcuts) > 20
-    assert [path.name for path in shortcuts if group(binascii.a2b_base64(path.read_bytes())) != EXECUTABLES] == []
-
-
-# --- libmagic absent, or another module of its name
-
-
-@pytest.fixture
-def no_magic_yet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(filetype, "_magic", None)
-
-
-@pytest.mark.usefixtures("no_magic_yet")
-def test_no_python_magic(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "magic", None)
-    with pytest.raises(FilterError, match=r"pip install python-magic"):
-        kind(b"\0\1\2\3")
-
-
-def test_octets_that_libmagic_gives_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    class GivesUp:
-        def from_buffer(self, data: bytes) -> str:
-            raise RuntimeError("regex error 14")
-
-    monkeypatch.setattr(filetype, "_magic", GivesUp())
-    assert kind(b"\0\1\2\3") is None
-
-
-@pytest.mark.usefixtures("no_magic_yet")
-def test_another_module_named_magic(monkeypatch: pytest.MonkeyPatch) -> None:
-    other = ModuleType("magic")
-    other.__file__ = "/usr/lib/python3/dist-packages/magic.py"
-    monkeypatch.setitem(sys.modules, "magic", other)
-    with pytest.raises(FilterError, match=r"dist-packages/magic.py is not python-magic"):
-        kind(b"\0\1\2\3")
-
-
-WITHOUT_THE_SYSTEMS = """
-import ctypes, ctypes.util, os, sys
-real = ctypes.CDLL.__init__
-def init(self, name, *rest, **more):
-    if name == "libmagic.so.1":
-        raise OSError(name)
-    real(self, name, *rest, **more)
-ctypes.CDLL.__init__ = init
-ctypes.util.find_library = lambda name: None
-if "bundled" not in sys.argv:
-    sys.modules["pylibmagic"] = None
-from mailscan.filetype import kind, libmagic_version
-print(kind(bytes.fromhex(sys.argv[1])), libmagic_version(), os.environ.get("LD_LIBRARY_PATH"))
-"""
-
-
-def run_without_libmagic(*more: str) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if name != "LD_LIBRARY_PATH"}
-    command = [sys.executable, "-c", WITHOUT_THE_SYSTEMS, SYMBIAN.hex(), *more]
-    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60, check=False)
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="finds libraries as Linux does")
-def test_the_bundled_libmagic_stands_in() -> None:
-    pytest.importorskip("pylibmagic")
-    done = run_without_libmagic("bundled")
-    assert "group='executables'" in done.stdout, done.stderr
-    assert done.stdout.endswith(" None\n")
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="finds libraries as Linux does")
-def test_no_libmagic_at_all() -> None:
-    done = run_without_libmagic()
-    assert "FilterError: cannot use libmagic" in done.stderr
-    assert "Debian: libmagic1" in done.stderr
+    assert [path.name for path in shortcuts if group(binascii.a2b_base64(path.read_bytes())) != SHORTCUTS] == []
 
 
 def test_importing_is_cheap() -> None:
     # Each of these costs every mail more than the whole filter does.
     dear = "re zipfile zlib struct magic ctypes typing dataclasses email logging unicodedata mailscan.unpack"
+    dear += (
+        " mailscan.kinds mailscan.textkinds mailscan.scripts mailscan.extensions mailscan.libmagic mailscan.disguise"
+    )
     code = f"import sys, mailscan.filters.attachments; print([m for m in {dear.split()} if m in sys.modules])"
     command = [sys.executable, "-I", "-S", "-c", f"import sys; sys.path.insert(0, {str(PROJECT)!r}); {code}"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)

@@ -31,7 +31,9 @@ FLOORS: tuple[set[str], ...] = (
         "delimiters",
         "decodings",
     },
-    {"trusted", "keys", "addresses", "networks", "words", "timer", "outside", "filetype", "unpack", "guard"},
+    {"trusted", "keys", "addresses", "networks", "words", "timer", "outside", "unpack", "guard"}
+    | {"filetype", "kinds", "textkinds", "programs", "packed", "disks", "packages", "scripts", "extensions"}
+    | {"libmagic", "disguise", "bidi"},
     {"filters", "userfile"},
     {"rule", "doubts", "starter", "policy", "pipeline"}
     | {"render", "outgoing", "document", "explain", "journal", "structure"},

@@ -69,7 +69,8 @@ def test_a_letter() -> None:
 @pytest.mark.parametrize("form", ["text", "kv", "message"])
 def test_an_attachment_and_a_client(form: str) -> None:
     modules = loaded(ATTACHED, "--client-ip", "192.0.2.1", "--rcpt", "a@b", "--format", form)
-    ours = {"mailscan.transfer", "mailscan.unpack", "mailscan.unpack.ziplist"}
+    ours = {"mailscan.transfer", "mailscan.unpack", "mailscan.unpack.ziplist", "mailscan.extensions"}
+    ours |= {f"mailscan.{name}" for name in ("kinds", "programs", "packed", "disks")}
     assert surplus(modules, WITH_ATTACHMENTS | WITH_A_CLIENT) <= ours
 
 
