@@ -178,6 +178,19 @@ class _Run:
         return given
 
 
+def stored(data: bytes, start: int, size: int) -> Callable[[int], bytes]:
+    """How `Found.read` gives octets that stand in the container as they are. `size` may lie beyond its end."""
+
+    def read(most: int) -> bytes:
+        wanted = max(0, min(size, most))
+        found = data[start : start + wanted]
+        if len(found) < wanted:
+            raise Unopened("it is cut off", partly=found)
+        return found
+
+    return read
+
+
 class Output:
     """What a decoder of ours writes to: `octets`, whole once it is `full`. The first `keep` are not part of it."""
 

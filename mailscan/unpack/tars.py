@@ -5,7 +5,7 @@ Not by `tarfile`, which keeps every member it has seen and reads what extended h
 
 from __future__ import annotations
 
-from mailscan.unpack.bounded import check_time
+from mailscan.unpack.bounded import check_time, stored
 from mailscan.unpack.found import NOT_OPENED, Found, Remark, Unopened
 from mailscan.unpack.naming import names, text
 
@@ -48,11 +48,13 @@ def open_tar(data: bytes, budget: Budget) -> Iterator[Found | Remark]:
                 continue
         kind = data[at + 156 : at + 157]
         start, size = at + BLOCK, _number(data[at + 124 : at + 136])
-        if kind in b"xgXLKN" and kind:
+        if kind in b"xgXLKN":
             pending.read(kind, data[start : start + min(size, _LONGEST_EXTENDED)])
             at = start + _padded(size)
             continue
-        if kind in _WITHOUT_DATA and kind and (size > len(data) - start or _is_header(data, start)):
+        # A file whose name ends so is a folder, for v7 has no kind of it.
+        is_folder = kind in b"\x000" and data[at : at + 100].partition(b"\0")[0][-1:] == b"/"
+        if (kind in _WITHOUT_DATA or is_folder) and (size > len(data) - start or _is_header(data, start)):
             size = 0
         header = data[at : at + BLOCK]
         if kind == b"S":
@@ -77,16 +79,9 @@ def _members(data: bytes, header: bytes, start: int, size: int, pending: _Extend
 
 def _reader(data: bytes, start: int, size: int, pending: _Extended, budget: Budget) -> Callable[[int], bytes]:
     holes, is_mapped = pending.holes, pending.is_mapped
-
-    def read(most: int) -> bytes:
-        if is_mapped or holes is not None:
-            return _spread(data, start, size, holes or [], is_mapped, most, budget)
-        found = data[start : start + min(size, most)]
-        if len(found) < min(size, most):
-            raise Unopened("it is cut off", partly=found)
-        return found
-
-    return read
+    if holes is None and not is_mapped:
+        return stored(data, start, size)
+    return lambda most: _spread(data, start, size, holes or [], is_mapped, most, budget)
 
 
 class _Extended:
