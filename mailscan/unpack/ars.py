@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mailscan.unpack.bounded import check_time, stored
-from mailscan.unpack.found import NOT_OPENED, Found, Remark, Unopened
+from mailscan.unpack.found import NOT_OPENED, Found, Remark
 from mailscan.unpack.naming import names, text
 
 TYPE_CHECKING = False
