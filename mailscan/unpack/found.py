@@ -43,14 +43,22 @@ class Found:
     `packed`: how many octets of the container it takes, 0 where that cannot be said (its ratio is not asked then).
     `read(most)`: up to `most` of its octets, from the first; fewer only if it has no more. May be called again, with
     another `most`. Raises `Unopened`.
+    `opened`, if there is one, is called before the member is opened as a container of its own.
     """
 
-    __slots__ = ("names", "packed", "read")
+    __slots__ = ("names", "packed", "read", "opened")
 
-    def __init__(self, names: tuple[str, ...], packed: int, read: Callable[[int], bytes]) -> None:
+    def __init__(
+        self,
+        names: tuple[str, ...],
+        packed: int,
+        read: Callable[[int], bytes],
+        opened: Callable[[], None] | None = None,
+    ) -> None:
         self.names = names
         self.packed = packed
         self.read = read
+        self.opened = opened
 
 
 class Remark(Record):

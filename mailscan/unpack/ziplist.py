@@ -38,17 +38,21 @@ class Entry:
 
     `names` every name it can be read to have; `at` where its local header begins, `span` where the octets that were
     read lie, (0, 0) before. `agreed` says that directory and local header tell the same, or that only one tells.
+    `size` is what it is said to have unpacked, by either; 0 where neither says.
     """
 
-    __slots__ = ("archive", "names", "flags", "method", "packed", "at", "span", "agreed")
+    __slots__ = ("archive", "names", "flags", "method", "packed", "at", "size", "span", "agreed")
 
-    def __init__(self, archive: bytes, names: tuple[str, ...], flags: int, method: int, packed: int, at: int) -> None:
+    def __init__(
+        self, archive: bytes, names: tuple[str, ...], flags: int, method: int, packed: int, at: int, size: int = 0
+    ) -> None:
         self.archive = archive
         self.names = names
         self.flags = flags
         self.method = method
         self.packed = packed
         self.at = at
+        self.size = size
         self.span = (0, 0)
         self.agreed = True
 
@@ -142,6 +146,7 @@ class Entries:
         if entry.at + _LOCAL.size > len(self.data) or self.data[entry.at : entry.at + 4] != b"PK\3\4":
             return entry
         local = _local_entry(self.data, entry.at)
+        entry.size = max(entry.size, local.size)
         entry.names = tuple(dict.fromkeys(entry.names + local.names))
         entry.agreed = (
             local.method == entry.method
@@ -224,7 +229,7 @@ def _central_entry(data: bytes, at: int, before: int, fields: tuple[int, ...]) -
     begins = before + offset
     if before and data[begins : begins + 4] != b"PK\3\4" and data[offset : offset + 4] == b"PK\3\4":
         begins = offset
-    return Entry(data, _names(data[at + _CENTRAL.size : name_end], flags, extra), flags, method, packed, begins)
+    return Entry(data, _names(data[at + _CENTRAL.size : name_end], flags, extra), flags, method, packed, begins, size)
 
 
 def _local_entry(data: bytes, at: int) -> Entry:
@@ -238,7 +243,7 @@ def _local_entry(data: bytes, at: int) -> Entry:
     # The size may stand behind the data only (4.4.4, bit 3): then the data goes on to the end, and zlib stops.
     if (flags & _SIZE_BEHIND and not packed) or packed == _NOT_HERE:
         packed = max(0, len(data) - start)
-    return Entry(data, _names(data[at + _LOCAL.size : name_end], flags, extra), flags, method, packed, at)
+    return Entry(data, _names(data[at + _LOCAL.size : name_end], flags, extra), flags, method, packed, at, size)
 
 
 def _extra(field: bytes) -> dict[int, bytes]:
