@@ -22,6 +22,7 @@ ENCRYPTED_DOCUMENT = "encrypted-documents"
 MACROS = "macros"
 AUTO_MACROS = "auto-macros"
 REMOTE = "remote-content"
+ACTIVE = "active-content"
 
 
 class Unopened(Exception):
