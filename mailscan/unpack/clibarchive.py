@@ -125,7 +125,7 @@ def _fault(library: Any, archive: int, known: bool = True) -> str:
     if library.archive_errno(archive) == _ENOMEM:
         return f"{OVER_LIMIT}:it takes more memory than it may ({words})"
     if known and library.archive_read_has_encrypted_entries(archive) == 1:
-        return f"{ENCRYPTED_ARCHIVE}:encrypted, names too"
+        return f"{ENCRYPTED_ARCHIVE}:encrypted"
     return f"{NOT_OPENED}:{words}"
 
 

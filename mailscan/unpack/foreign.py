@@ -6,7 +6,7 @@ What either cannot do the other is asked for. Where neither is on the machine, o
 from __future__ import annotations
 
 from mailscan.unpack import clibarchive, sevenzip
-from mailscan.unpack.found import NOT_OPENED, Found, Remark, Unopened
+from mailscan.unpack.found import NOT_OPENED, OVER_LIMIT, Found, Remark, Unopened
 from mailscan.unpack.libarchive import Missing, open_libarchive
 from mailscan.unpack.program import program
 
@@ -39,7 +39,7 @@ def open_foreign(data: bytes, budget: Budget, kind: str) -> Iterator[Found | Rem
                 raise _neither(kind) from None
         except Unopened as error:
             fault = error
-        if fault is not None and (not seven or fault.group != NOT_OPENED):
+        if fault is not None and (not seven or fault.group == OVER_LIMIT):
             raise fault
         if fault is None and seen:
             return
@@ -48,7 +48,7 @@ def open_foreign(data: bytes, budget: Budget, kind: str) -> Iterator[Found | Rem
     if seven:
         yield from _by_7z(data, budget, kind, seen, fault)
     elif len(data) > _EMPTY:
-        yield Remark(NOT_OPENED, "no member is found in it")
+        yield Remark(NOT_OPENED, "no file is found in it")
 
 
 def _by_7z(
@@ -71,7 +71,7 @@ def _by_7z(
         if fault is not None:
             raise fault
         if len(data) > _EMPTY:
-            yield Remark(NOT_OPENED, "no member is found in it")
+            yield Remark(NOT_OPENED, "no file is found in it")
 
 
 def _else_7z(found: Found, nth: int, data: bytes, budget: Budget, kind: str) -> Callable[[int], bytes]:

@@ -90,7 +90,10 @@ class _Reader:
         if answer == "missing":
             raise Missing
         if isinstance(answer, str):
-            raise self._unopened(answer)
+            fault = self._unopened(answer)
+            if fault.group == ENCRYPTED_ARCHIVE:
+                raise Unopened("encrypted, names too" if self._at == 0 else "what follows is encrypted", fault.group)
+            raise fault
         raw, encrypted = answer
         return names_of(raw), encrypted
 

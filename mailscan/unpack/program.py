@@ -6,7 +6,6 @@ It gets a container as a sealed memory file, and gives octets on its standard ou
 from __future__ import annotations
 
 import os
-import re
 import select
 
 from mailscan.unpack.found import ENCRYPTED_ARCHIVE, NOT_OPENED, OVER_LIMIT, Unopened
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
 PROGRAMS = tuple(f"/usr/{place}bin/{name}" for name in ("7zz", "7z", "7za") for place in ("", "local/"))
 MEMORY = 256 * 1024 * 1024
 _STEP = 65_536
-# What in its lines says only that something is wrong, and with which file of ours.
-_NOISE = re.compile(r"^(ERRORS?|WARNINGS?)?[ :]*(/proc/self/fd/\d+)?[ :]*|\s+$")
 
 
 def program() -> str:
@@ -109,8 +106,10 @@ class Run:
             return Unopened("it takes more memory than 7z may have", OVER_LIMIT, partly)
         if b"assword" in words or b"encrypted" in words:
             return Unopened("encrypted", ENCRYPTED_ARCHIVE, partly)
-        lines = [_NOISE.sub("", one) for one in words.decode("utf-8", "replace").split("\n")]
-        said = next((one for one in lines if one), "damaged")
+        # The last line is the one about the container; it may begin with what the file is called here.
+        said = words.decode("utf-8", "replace").rpartition("\n")[2].removeprefix("ERROR").lstrip(" :") or "damaged"
+        if said.startswith("/proc/self/fd/"):
+            said = said.partition(" : ")[2]
         return Unopened(f"7z: {said[:200]}", NOT_OPENED, partly)
 
     def end(self) -> None:
