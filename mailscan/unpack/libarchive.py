@@ -1,0 +1,159 @@
+"""Containers that libarchive decodes (the system's, or the one that `[archives]` brings), always in a child process.
+
+The child has the container by fork, and is asked for one member after the other and for as many of its octets as are
+wanted: what nobody asks for is not decoded, and a bomb stops there. Nothing is written, no program is started.
+"""
+
+from __future__ import annotations
+
+from mailscan.errors import FilterError
+from mailscan.guard import Companion
+from mailscan.unpack.clibarchive import MEMORY, READS, STEP, begin
+from mailscan.unpack.found import ENCRYPTED_ARCHIVE, NOT_OPENED, OVER_LIMIT, Found, Remark, Unopened
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+    from mailscan.unpack import Budget
+
+
+class Missing(Exception):
+    """There is no libarchive here, or none that reads this kind."""
+
+
+def open_libarchive(data: bytes, budget: Budget, kind: str) -> Iterator[Found | Remark]:
+    """The members of a container of one of the kinds in `READS`. Raises `Missing` before the first, and `Unopened`."""
+    reader = _Reader(data, budget, kind)
+    index = 0
+    try:
+        while (header := reader.next()) is not None:
+            names, encrypted = header
+            if names:
+                yield Found(names, 0, _read_of(reader, index, encrypted))
+            index += 1
+    finally:
+        reader.end()
+
+
+def _read_of(reader: _Reader, index: int, encrypted: bool) -> Callable[[int], bytes]:
+    def read(most: int) -> bytes:
+        if encrypted:
+            raise Unopened("encrypted", ENCRYPTED_ARCHIVE)
+        return reader.octets(index, most)
+
+    return read
+
+
+class _Reader:
+    """A child that reads the container from its beginning on, and the octets so far of the member where it stands."""
+
+    __slots__ = ("_data", "_budget", "_kind", "_child", "_at", "_octets", "_fault", "_ended")
+
+    def __init__(self, data: bytes, budget: Budget, kind: str) -> None:
+        self._data = data
+        self._budget = budget
+        self._kind = kind
+        self._at = -1
+        self._octets = b""
+        self._fault = ""
+        self._ended = False
+        self._child = self._begin()
+
+    def _begin(self) -> Companion:
+        formats, filters = READS[self._kind]
+        try:
+            return Companion(
+                lambda: begin(self._data, formats, filters),
+                late=self._budget.late,
+                seconds=self._budget.seconds,
+                memory=MEMORY,
+            )
+        except FilterError as error:
+            raise Unopened(str(error)) from None
+
+    def next(self) -> tuple[tuple[str, ...], bool] | None:
+        """(names, whether it is encrypted) of the next member, without names if it is a folder; None after the last.
+
+        Raises `Unopened`, and `Missing`."""
+        answer = self._ask(0)
+        if isinstance(answer, str) and self._fault:
+            # It goes no further than a member's damage: pass that one over, from the beginning on.
+            self._child.end()
+            self._child = self._begin()
+            for _ in range(self._at + 2):
+                answer = self._ask(0)
+        self._at, self._octets, self._fault, self._ended = self._at + 1, b"", "", False
+        if answer is None:
+            return None
+        if answer == "missing":
+            raise Missing
+        if isinstance(answer, str):
+            fault = self._unopened(answer)
+            if fault.group == ENCRYPTED_ARCHIVE:
+                raise Unopened("encrypted, names too" if self._at == 0 else "what follows is encrypted", fault.group)
+            raise fault
+        raw, encrypted = answer
+        return names_of(raw), encrypted
+
+    def octets(self, index: int, most: int) -> bytes:
+        """Up to `most` octets of a member. Raises `Unopened`."""
+        if index != self._at:
+            return self._again(index, most)
+        while len(self._octets) < most and not self._ended:
+            octets, self._fault = self._ask(min(most - len(self._octets), STEP))
+            self._octets += octets
+            self._ended = bool(self._fault) or not octets
+        if self._fault and len(self._octets) < most:
+            raise self._unopened(self._fault, self._octets)
+        return self._octets[:most]
+
+    def end(self) -> None:
+        self._child.end()
+        self._at = -2
+
+    def _again(self, index: int, most: int) -> bytes:
+        """For a member that was passed already: by another child."""
+        reader = _Reader(self._data, self._budget, self._kind)
+        try:
+            while reader._at < index:
+                if reader.next() is None:
+                    raise Unopened("it is not there when looked at again")
+            return reader.octets(index, most)
+        finally:
+            reader.end()
+
+    def _ask(self, question: int) -> Any:
+        try:
+            return self._child.ask(question)
+        except TimeoutError:
+            raise late(self._budget, self._octets) from None
+        except FilterError as error:
+            raise died(str(error), self._octets) from None
+
+    def _unopened(self, fault: str, partly: bytes = b"") -> Unopened:
+        group, _, why = fault.partition(":")
+        return Unopened(why, group, partly)
+
+
+def late(budget: Budget, partly: bytes = b"") -> Unopened:
+    """What is raised when the time is over."""
+    return Unopened(f"unpacking took longer than {budget.seconds:g} s", OVER_LIMIT, partly)
+
+
+def died(why: str, partly: bytes = b"") -> Unopened:
+    """What is raised when the process that unpacks has died: `why` in words. SIGXCPU is 24."""
+    return Unopened(f"unpacking failed: {why}", OVER_LIMIT if why.endswith("signal 24") else NOT_OPENED, partly)
+
+
+def names_of(raw: tuple[bytes, ...]) -> tuple[str, ...]:
+    """The names that some octets can be read to be: UTF-8, else as DOS and as Windows write them."""
+    names: list[str] = []
+    for one in raw:
+        try:
+            readings = [one.decode()]
+        except UnicodeDecodeError:
+            readings = [one.decode("cp437"), one.decode("latin-1")]
+        names += (name for name in readings if name not in names)
+    return tuple(names)
