@@ -11,7 +11,7 @@ from mailscan.filetype import Kind
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from mailscan.mime import Part
     from mailscan.unpack import Budget, Member, Walk
@@ -112,7 +112,7 @@ class Inside:
                 continue
             shown = text or part.type in _MESSAGES
             data = _octets(part)
-            kind = filetype.by_first_octets(data) if shown else self._kind(data, part.filenames, part.type)
+            kind = filetype.by_first_octets(data) if shown else self._kind(data)
             yield Item(part, None, kind, data[: filetype.HEAD], shown)
             if not self.opens or (shown and kind is None):
                 continue
@@ -126,14 +126,13 @@ class Inside:
                 else:
                     yield Item(part, one, one.kind, one.head)
 
-    def _kind(self, data: bytes, names: Sequence[str] = (), declared: str = "") -> Kind | None:
+    def _kind(self, data: bytes) -> Kind | None:
         """What the octets are, libmagic being asked if need be; its absence is kept in mind."""
         try:
-            kind = filetype.kind(data) if data else None
+            return filetype.kind(data) if data else None
         except FilterError as error:
             self.trouble = error
             return None
-        return filetype.script(data, names, declared) or kind if kind is filetype.TEXT and names else kind
 
 
 def _worth_decoding(part: Part) -> bool:

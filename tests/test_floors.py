@@ -32,7 +32,7 @@ FLOORS: tuple[set[str], ...] = (
         "decodings",
     },
     {"trusted", "keys", "addresses", "networks", "words", "timer", "outside", "unpack", "guard"}
-    | {"filetype", "kinds", "textkinds", "programs", "packed", "disks", "packages", "scripts", "extensions"}
+    | {"filetype", "inside", "kinds", "textkinds", "programs", "packed", "disks", "packages", "scripts", "extensions"}
     | {"libmagic", "disguise", "bidi"},
     {"filters", "userfile"},
     {"rule", "doubts", "starter", "policy", "pipeline"}

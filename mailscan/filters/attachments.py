@@ -45,7 +45,7 @@ _WIDER = {
     "macros": ("macros", "auto-macros"),
     "encrypted": ("encrypted-archives", "encrypted-documents"),
 }
-DEFAULT = ("executables", "scripts", "shortcuts")
+DEFAULT: tuple[str, ...] = ("executables", "scripts", "shortcuts")
 # What keeps octets from being judged is told in any case, as a note.
 _NOTED = ("not-opened", "over-limit", "encrypted-archives", "encrypted-documents")
 _DIGESTS = {32: "md5", 40: "sha1", 64: "sha256"}
@@ -54,7 +54,9 @@ _DIGESTS = {32: "md5", 40: "sha1", 64: "sha256"}
 def digest(text: str) -> str:
     """The hash of a file, as hexadecimal digits in lower case. Raises `ValueError`."""
     if len(text) not in _DIGESTS or not re.fullmatch("[0-9A-Fa-f]+", text):
-        raise ValueError(f'"{text[:80]}" is no hash: 64 hexadecimal digits of SHA-256, 40 of SHA-1 or 32 of MD5 are wanted')
+        raise ValueError(
+            f'"{text[:80]}" is no hash: 64 hexadecimal digits of SHA-256, 40 of SHA-1 or 32 of MD5 are wanted'
+        )
     return text.lower()
 
 
@@ -164,14 +166,22 @@ class Attachments(Filter):
         return None
 
     def _by_name(self, item: Item) -> tuple[str, str] | None:
+        """By every name; then by what text is when it is called so."""
+        names: list[str] = []
         for name in item.names:
             if self._allowed_names and name.lower() in self._allowed_names:
                 continue
-            for ending in filetype.endings(name):
+            endings = filetype.endings(name)
+            for ending in endings:
                 code, why = self._by_ending(ending, item)
                 if code:
                     other = "" if item.path or name == item.names[0] else f' also called "{_clip(name)}"'
                     return code, f"{other}: {why}"
+            if self._allowed.isdisjoint(endings):
+                names.append(name)
+        kind = filetype.script(item.head, names, item.declared) if names and item.kind is filetype.TEXT else None
+        if kind is not None and kind.group in self._groups:
+            return GROUPS[kind.group], f" is {kind.text}"
         return None
 
     def _by_ending(self, ending: str, item: Item) -> tuple[str, str]:

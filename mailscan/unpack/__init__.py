@@ -13,7 +13,7 @@ from mailscan.unpack.found import NOT_OPENED, OVER_LIMIT, Found, Remark, Unopene
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     Opener = Callable[[bytes, "Budget"], Iterator[Found | Remark]]
 
@@ -23,12 +23,34 @@ HEAD = 4096
 ANY_RATIO = 10_000_000
 # Of a name of up to 64 kB, as much as file systems take stands in a path.
 _LONGEST_NAME = 255
-# What `mailscan.unpack.ooxml` is asked about.
-_OFFICE = ("[content_types].xml", "mimetype", "meta-inf/manifest.xml")
-# Who opens what: (module, function). Kinds that are not here are `mailscan.unpack.foreign`'s, if it knows them.
+# Who opens what: (module, function). Of other kinds, and of what these give up, `mailscan.unpack.foreign` is asked.
 OPENERS: dict[str, tuple[str, str]] = {
-    "zip": ("zips", "open_zip"),
+    "zip": ("zippackage", "open_package"),
+    "tar": ("tars", "open_tar"),
+    "cpio": ("cpio", "open_cpio"),
+    "rpm": ("cpio", "open_rpm"),
+    "ar": ("ars", "open_ar"),
+    "gzip": ("streams", "open_gzip"),
+    "bzip2": ("streams", "open_bzip2"),
+    "xz": ("streams", "open_xz"),
+    "lzma": ("streams", "open_lzma"),
+    "lzip": ("streams", "open_lzip"),
+    "zstd": ("streams", "open_zstd"),
+    "lz4": ("lz4", "open_lz4"),
+    "lzop": ("lz4", "open_lzop"),
+    "compress": ("lzw", "open_compress"),
+    "szdd": ("dos", "open_szdd"),
+    "kwaj": ("dos", "open_kwaj"),
+    "uuencode": ("texts", "open_uuencode"),
+    "binhex": ("texts", "open_binhex"),
+    "base64": ("texts", "open_base64"),
+    "mail": ("texts", "open_mail"),
+    "mbox": ("texts", "open_mbox"),
+    "ole": ("ole", "open_ole"),
+    "msi": ("ole", "open_ole"),
+    "rtf": ("rtf", "open_rtf"),
 }
+FOREIGN = frozenset("7z rar cab iso udf dmg vhd vhdx vmdk wim squashfs lha arj xar chm zip tar cpio ar rpm".split())  # noqa: SIM905
 
 
 class Budget:
@@ -135,7 +157,7 @@ class Walk:
 
     __slots__ = ("budget", "kind_of")
 
-    def __init__(self, budget: Budget, kind_of: Callable[[bytes, Sequence[str]], Kind | None]) -> None:
+    def __init__(self, budget: Budget, kind_of: Callable[[bytes], Kind | None]) -> None:
         self.budget = budget
         self.kind_of = kind_of
 
@@ -148,14 +170,16 @@ class Walk:
 
     def _openers(self, data: bytes, kind: Kind | None, behind: bool) -> list[Opener]:
         """Who can open it: what it is, and what stands behind it."""
-        openers = [] if kind is None else openers_of(kind.name)
-        if kind is not None and kind.name == "pe":
-            openers = [sfx]
-        if behind and kind is not filetype.ZIP:
-            from mailscan.unpack.zips import holds_zip, open_zip
+        openers: list[Opener] = []
+        if kind is not None and opens(kind):
+            openers.append(opener(kind.name))
+        elif kind is not None and kind.name == "pe":
+            openers.append(open_sfx)
+        if behind and (kind is None or kind.name != "zip"):
+            from mailscan.unpack.zips import holds_zip
 
             if holds_zip(data):
-                openers.append(open_zip)
+                openers.append(opener("zip"))
         return openers
 
     def _inside(
@@ -191,17 +215,16 @@ class Walk:
         """One member, and what is inside it."""
         member.head = member.read(HEAD)
         if member.head:
-            member.kind = self.kind_of(member.head, member.names)
+            member.kind = self.kind_of(member.head)
             if filetype.needs_all(member.head, member.names):
-                member.kind = self.kind_of(member.data(), member.names)
+                member.kind = self.kind_of(member.data())
         yield member
         kind = member.kind
         # By its name too, since an archive may have anything before it; not every member, which were to unpack all.
         behind = any(name.lower().endswith(".zip") for name in member.names)
-        opens = kind is not None and (kind.name in OPENERS or kind.name == "pe")
         openers: list[Opener] = []
         data = b""
-        if member.head and (opens or behind):
+        if member.head and (behind or opens(kind) or (kind is not None and kind.name == "pe")):
             data = member.data()
             openers = self._openers(data, kind, behind)
             if openers and member.found.opened is not None:
@@ -213,12 +236,51 @@ class Walk:
             yield from self._inside(data, kind, openers, member.path, depth + 1)
 
 
-def openers_of(kind_name: str) -> list[Opener]:
-    """Who opens containers of that kind."""
+def opens(kind: Kind | None) -> bool:
+    """Whether anybody opens files of that kind."""
+    return kind is not None and (kind.name in OPENERS or kind.name in FOREIGN)
+
+
+def opener(kind_name: str) -> Opener:
+    """Who opens files of that kind: our own, and what that gives up other people's; one of the two must know it."""
     from importlib import import_module
 
-    module, function = OPENERS.get(kind_name, ("", ""))
-    return [getattr(import_module(f"mailscan.unpack.{module}"), function)] if module else []
+    def foreign(data: bytes, budget: Budget) -> Iterator[Found | Remark]:
+        from mailscan.unpack.foreign import open_foreign
+
+        return open_foreign(data, budget, kind_name)
+
+    if kind_name not in OPENERS:
+        return foreign
+    module, function = OPENERS[kind_name]
+    own: Opener = getattr(import_module(f"mailscan.unpack.{module}"), function)
+    return own if kind_name not in FOREIGN else _first_of(own, foreign)
+
+
+def _first_of(own: Opener, foreign: Opener) -> Opener:
+    def either(data: bytes, budget: Budget) -> Iterator[Found | Remark]:
+        found = False
+        try:
+            for one in own(data, budget):
+                found = found or isinstance(one, Found)
+                yield one
+        except Unopened as error:
+            if found or error.group != NOT_OPENED:
+                raise
+        else:
+            return
+        yield from foreign(data, budget)
+
+    return either
+
+
+def open_sfx(data: bytes, budget: Budget) -> Iterator[Found | Remark]:
+    """The archive that unpacks itself: as one member, if a program has one behind it."""
+    from mailscan.unpack.foreign import find_sfx
+
+    at = find_sfx(data)
+    if at is not None:
+        yield Found(("archive",), len(data) - at, lambda most: data[at : at + most])
 
 
 def _joined(path: str, name: str) -> str:
