@@ -16,9 +16,9 @@ from mailscan.filetype import (
     SHORTCUTS,
     com_may_run,
     endings,
-    is_text,
     runs,
 )
+from mailscan.textkinds import is_any_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def _contradicts(ending: str, what: str, kind: Kind, data: bytes) -> bool:
     if what == "a text" or ending in _PAGES:
         # It opens in an editor, or a browser, to which a script in it is text; a table may have been any workbook.
         is_table = ending in ("csv", "tsv") and kind.name == "zip"
-        return not is_text(data) and not is_table and (is_worse or kind.group == ARCHIVES)
+        return not is_any_text(data) and not is_table and (is_worse or kind.group == ARCHIVES)
     if what == "a document" and ending not in _NO_ZIP:
         return is_worse or (kind.group == ARCHIVES and kind.name not in ("zip", "mail", "mbox"))
     return is_worse or kind.group == ARCHIVES or kind.name == "html"
@@ -157,6 +157,6 @@ def _by_type(declared: str, kind: Kind, data: bytes) -> str:
     main = declared.partition("/")[0]
     if kind.group not in _RUN or kind.name.startswith("svg"):
         return ""
-    if main in ("image", "audio", "video") or (main == "text" and not is_text(data)):
+    if main in ("image", "audio", "video") or (main == "text" and not is_any_text(data)):
         return f"declared as {declared[:80]}, it is {kind.text}"
     return ""

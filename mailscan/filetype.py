@@ -79,6 +79,16 @@ def by_first_octets(data: bytes) -> Kind | None:
     return first_octets(data)
 
 
+def also(data: bytes) -> tuple[Kind, ...]:
+    """What programs find in these octets whatever they begin as: disk images by descriptors and trailers, PDF.
+
+    An image may stand behind anything that fits before it, so that one file is two things. `data` is all there is.
+    """
+    from mailscan.kinds import also as found
+
+    return found(data)
+
+
 def needs_all(head: bytes, names: Iterable[str] = ()) -> bool:
     """Whether what decides about these octets may stand far from their beginning.
 

@@ -262,6 +262,13 @@ TABLE: tuple[tuple[bytes, int, str, str, str], ...] = (
     (b"\xef\xbb\xbf", 0, "text", TEXT.text, NONE),
     (b"\xff\xfe", 0, "text", "", NONE),
     (b"\xfe\xff", 0, "text", "", NONE),
+    # XML in UTF-16 needs no mark (XML 1.0 F.1).
+    (b"<\0?\0", 0, "text", "", NONE),
+    (b"<\0!\0", 0, "text", "", NONE),
+    (b"<\0s\0", 0, "text", "", NONE),
+    (b"\0<\0?", 0, "text", "", NONE),
+    (b"\0<\0!", 0, "text", "", NONE),
+    (b"\0<\0s", 0, "text", "", NONE),
 )
 
 # What looks further where the octets of a row are there: it gives the name of a kind, or "" where it is none of ours.
@@ -321,3 +328,14 @@ def _named(data: bytes) -> str:
         if data[start:end] == octets and (told := LOOKS[name](data) if name in LOOKS else name):
             return told
     return disks.image(data) or packed.weak(data)
+
+
+def also(data: bytes) -> tuple[Kind, ...]:
+    """See `mailscan.filetype.also`."""
+    names = [name for start, end, octets, name in _FAR if data[start:end] == octets]
+    if len(data) > disks.DESCRIPTORS and disks.has_udf(data):
+        names.append("udf")
+    names.append(disks.trailer(data))
+    if packed.late_pdf(data):
+        names.append("pdf")
+    return tuple(KINDS[name] for name in dict.fromkeys(names) if name)

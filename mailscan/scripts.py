@@ -6,7 +6,7 @@ without one the declared type, that makes a computer run the text, so that the s
 
 from __future__ import annotations
 
-from mailscan.filetype import SCRIPTS, SHORTCUTS, Kind, endings, is_text
+from mailscan.filetype import SCRIPTS, SHORTCUTS, Kind, endings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ _COMMANDS = (
 # What makes an image active: elements that run or frame something, or ask for a password.
 _ACTIVE = r"<(?:[a-z_][\w.-]*:)?(?:script|iframe|embed|object|form|handler|listener|meta)[\s/>]"
 _HANDLER = r"""[\s"'/]on[a-z]{3,24}\s*=\s*["']"""
-_HREF = r"""href\s*=\s*["']\s*(?:vbscript:|data:text/html|data:image/svg|[^"'>]{0,40}&(?:#|tab;|newline;|colon;))"""
+_HREF = r"""href\s*=\s*["']\s*+(?:vbscript:|data:text/html|data:image/svg|[^"'>]{0,40}&(?:#|tab;|newline;|colon;))"""
 _ENTITY = r"<!entity[^>]*(?:&#|&lt;|%|<)"
 
 
@@ -56,11 +56,11 @@ def script(data: bytes, names: Iterable[str], declared_type: str = "") -> Kind |
 
     `declared_type` counts for a part without a name only: mail programs call it by that.
     """
-    if not data or not (is_text(data) or data[:2] in (b"\xff\xfe", b"\xfe\xff")):
-        return None
     from mailscan.kinds import KINDS
-    from mailscan.textkinds import by_text, decoded
+    from mailscan.textkinds import by_text, decoded, is_any_text
 
+    if not data or not is_any_text(data):
+        return None
     by_content = by_text(data)
     if by_content and KINDS[by_content].group in (SCRIPTS, SHORTCUTS):
         return KINDS[by_content]

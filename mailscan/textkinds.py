@@ -7,6 +7,7 @@ for plain text. They are strict: prose, source code and patches are text, whatev
 from __future__ import annotations
 
 from mailscan import scripts
+from mailscan.filetype import TEXT, is_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,13 +43,20 @@ _FIELDS = frozenset(
 )  # fmt: skip
 
 
+def is_any_text(data: bytes) -> bool:
+    """Whether it is text in an ASCII-based charset, or in UTF-16 by what it begins with."""
+    from mailscan.kinds import first_octets
+
+    return is_text(data) or first_octets(data) is TEXT
+
+
 def decoded(data: bytes) -> str:
-    """The text by its byte order mark; octets as Latin-1 where there is none, which all looks here can read."""
-    if data[:2] == b"\xff\xfe":
-        return data[2:].decode("utf-16-le", "replace")
-    if data[:2] == b"\xfe\xff":
-        return data[2:].decode("utf-16-be", "replace")
-    return data[3 if data[:3] == b"\xef\xbb\xbf" else 0 :].decode("latin-1")
+    """The text in UTF-16 where it begins so; else octets as Latin-1, which all looks here can read."""
+    if data[:2] == b"\xff\xfe" or data[:2] == b"<\0":
+        return data.decode("utf-16-le", "replace").removeprefix("\ufeff")
+    if data[:2] == b"\xfe\xff" or data[:2] == b"\0<":
+        return data.decode("utf-16-be", "replace").removeprefix("\ufeff")
+    return data.removeprefix(b"\xef\xbb\xbf").decode("latin-1")
 
 
 def by_text(data: bytes) -> str:

@@ -95,6 +95,7 @@ def test_innocent_names(name: str) -> None:
         ("a.zip", b"Rar!\x1a\x07\0" + b"\1" * 40),
         ("a.zip", HTML),
         ("a.txt", b"REGEDIT4\n\n[HKEY_CURRENT_USER\\x]\n"),
+        ("a.txt", "REGEDIT4\n\n[HKEY_CURRENT_USER\\x]\n".encode("utf-16")),
         ("a.txt", HTML),
         ("a.html", b"<html><hta:application></html>"),
         ("a.ps", GZIP),

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailscan import filetype
-from mailscan.filetype import by_first_octets, kind, may_begin
+from mailscan.filetype import also, by_first_octets, kind, may_begin
 from mailscan.kinds import KINDS, LOOKS, TABLE
 
 GROUPS = {
@@ -100,12 +100,22 @@ def test_any_octets(first: bytes, rest: bytes) -> None:
         assert found is None or found is KINDS[found.name]
 
 
+def test_what_else_the_same_octets_are() -> None:
+    filler = b"GIF89a" + b"\0" * 0x7FFA
+    image = filler + b"\1CD001\1".ljust(2048, b"\0") + b"\0NSR03\1".ljust(2048, b"\0")
+    assert [one.name for one in also(image)] == ["iso", "udf"]
+    assert [one.name for one in also(b"\0" * 600 + b"koly".ljust(512, b"\0"))] == ["dmg"]
+    assert [one.name for one in also(b"GIF89a\n%PDF-1.7\n1 0 obj\nendobj\n")] == ["pdf"]
+    assert also(b"GIF89a" + b"\0" * 50_000) == ()
+    assert also(b"") == ()
+
+
 # --- what others made
 
 ENDINGS = {
-    "tbz": "bzip2", "tgz": "gzip", "gz": "gzip", "lz4": "lz4", "lzo": "lzop", "z": "compress", "tar": "tar", "txz": "xz",
-    "zip": "zip", "zipx": "zip", "zst": "zstd", "lzh": "lha", "rar": "rar", "grz": "grzip", "7z": "7z", "cab": "cab",
-    "cpio": "cpio", "rpm": "rpm", "exe": "pe", "mtree": "text",
+    "tbz": "bzip2", "tgz": "gzip", "gz": "gzip", "lz4": "lz4", "lzo": "lzop", "z": "compress", "tar": "tar",
+    "txz": "xz", "zip": "zip", "zipx": "zip", "zst": "zstd", "lzh": "lha", "rar": "rar", "grz": "grzip", "7z": "7z",
+    "cab": "cab", "cpio": "cpio", "rpm": "rpm", "exe": "pe", "mtree": "text",
 }  # fmt: skip
 # .tlz is either; a ZIP archive behind something else begins as that; of a split archive only the first piece is one.
 OTHERWISE = {

@@ -104,10 +104,14 @@ def test_images_without_script(image: bytes) -> None:
         b"<!DOCTYPE svg [<!ENTITY x '&#60;script&#62;'>]><svg>&x;</svg>",
         b"<svg>" + b" " * 70_000 + b"<script>x()</script></svg>",
         "<svg onload='x()'/>".encode("utf-16"),
+        "<svg onload='x()'/>".encode("utf-16-le"),
+        "<?xml version='1.0'?><svg onload='x()'/>".encode("utf-16-be"),
     ],
 )
 def test_images_with_script(image: bytes) -> None:
-    assert text_kind(image).name == "svg-script"
+    found = kind(image)
+    assert found is not None
+    assert found.name == "svg-script"
     assert group(image) == SCRIPTS
 
 
