@@ -89,6 +89,13 @@ def test_the_document_may_begin_otherwise_and_end_anywhere() -> None:
     assert octets == PROGRAM[:-50]
 
 
+@pytest.mark.parametrize("before", ["\\fldinst \\\\", "\\fldinst " + "x" * 4090, "\\fldinst" + " {}" * 1360])
+def test_an_object_is_found_within_a_field(before: str) -> None:
+    for more in range(12):
+        data = rtf(before + " " * more + "\\objdata " + HEX)
+        assert (("a.exe",), PROGRAM) in taken_apart(open_rtf, data)[0]
+
+
 def test_a_storage_is_a_member_as_it_is() -> None:
     inner = compound({"x": b"y"})
     assert taken_apart(open_rtf, obj(ole1("Word.Document.8", inner).hex()))[0] == [(("Word.Document.8",), inner)]

@@ -44,7 +44,9 @@ def decompress_rtf(data: bytes, most: int, budget: Budget) -> bytes:
             at += 2
             # 2.1.3.1.4: a place in the dictionary, a ring of 4096; where the next octet would be written is the end.
             back = (len(out) - (token >> 4)) & 4095
-            if not back or at > len(data):
+            if at > len(data):
+                break
+            if not back:
                 return bytes(out[len(_FIRST) : end])
             length = (token & 15) + 2
             # Beyond what was written the ring is blank.

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 
     from mailscan.unpack import Budget
 
-# A backslash before the backslash makes text of it.
-_WANTED = re.compile(rb"(?<!\\)(?:\\\\)*+\\(objdata|datastore|fldinst|template|objautlink)(?![a-zA-Z])-?(\d*)")
+# Two backslashes are a character of the text, and end before what follows.
+_WANTED = re.compile(rb"\\(?:\\|(objdata|datastore|fldinst|template|objautlink)(?![a-zA-Z])-?(\d*))")
 _TOKEN = re.compile(rb"([^{}\\]+)|\\([a-zA-Z]+)(-?\d*) ?|\\'([^{}\\]{0,2})|(\\.|[{}]|\\\Z)", re.DOTALL)
+_ENDS = (b"objdata", b"datastore", b"fldinst", b"template", b"objautlink")
 _NOT_HEX = bytes(octet for octet in range(256) if octet not in b"0123456789abcdefABCDEF")
 _DEEPEST, _NESTED = 10_000, 100
 _LONGEST = 4096
@@ -67,6 +68,8 @@ def open_rtf(data: bytes, budget: Budget) -> Iterator[Found | Remark]:
                 if not inside and any(one.readings.values()) and word == b"objdata" and unread not in said:
                     said.add(unread)
                     yield Remark(NOT_OPENED, unread)
+        elif word is None:
+            end = at
         else:
             end, text = (at, "") if word == b"objautlink" else _text(data, at)
             remark = _said(word, text)
@@ -183,9 +186,9 @@ def _text(data: bytes, at: int) -> tuple[int, str]:
     """(where it ends, the text of a group from here on), up to a field or object within it."""
     end, depth = at + _LONGEST, 0
     pieces: list[str] = []
-    while at < end and (token := _TOKEN.match(data, at, end)) is not None:
+    while at < end and (token := _TOKEN.match(data, at)) is not None:
         text, word, _, quoted, other = token.groups()
-        if word is not None and _WANTED.match(data, at):
+        if word in _ENDS:
             break
         at = token.end()
         if text is not None:
