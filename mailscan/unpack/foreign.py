@@ -92,6 +92,63 @@ def _else_7z(found: Found, nth: int, data: bytes, budget: Budget, kind: str) -> 
     return read
 
 
+class Elsewhere:
+    """The octets of members whose names our own reader listed, and the members that it did not list."""
+
+    __slots__ = ("_members", "_passed", "_counts", "_listed", "_remarks", "_fault")
+
+    def __init__(self, data: bytes, budget: Budget, kind: str) -> None:
+        self._members = open_foreign(data, budget, kind)
+        self._passed: dict[tuple[str, int], Found] = {}
+        self._counts: dict[str, int] = {}
+        self._listed: dict[str, int] = {}
+        self._remarks: list[Remark] = []
+        self._fault: Unopened | None = None
+
+    def found(self, names: tuple[str, ...], packed: int) -> Found:
+        """A member that our own reader lists, and cannot read."""
+        key = names[0], self._listed.get(names[0], 0)
+        self._listed[names[0]] = key[1] + 1
+        return Found(names, packed, lambda most: self._read(key, most))
+
+    def rest(self) -> Iterator[Found | Remark]:
+        """The members that were not listed, and what is to be said of all. Raises `Unopened`."""
+        known = list(self._passed)
+        while True:
+            for key in known:
+                if key[1] >= self._listed.get(key[0], 0):
+                    yield self._passed[key]
+            if (one := self._next()) is None:
+                break
+            known = [one]
+        yield from self._remarks
+        if self._fault is not None:
+            raise self._fault
+
+    def _read(self, key: tuple[str, int], most: int) -> bytes:
+        while key not in self._passed:
+            if self._next() is None:
+                raise self._fault or Unopened("it is listed, and not found")
+        return self._passed[key].read(most)
+
+    def _next(self) -> tuple[str, int] | None:
+        if self._fault is not None:
+            return None
+        try:
+            for one in self._members:
+                if isinstance(one, Remark):
+                    self._remarks.append(one)
+                    continue
+                name = one.names[0].replace("\\", "/")
+                key = name, self._counts.get(name, 0)
+                self._counts[name] = key[1] + 1
+                self._passed[key] = one
+                return key
+        except Unopened as error:
+            self._fault = error
+        return None
+
+
 def _neither(kind: str) -> Unopened:
     program_too = "7-Zip (Debian: 7zip)" if kind in sevenzip.READS else ""
     library = "libarchive (Debian: libarchive13; or `pip install mailscan[archives]`)"
@@ -99,8 +156,14 @@ def _neither(kind: str) -> Unopened:
     return Unopened(f"nothing on this machine opens it: install {wanted}")
 
 
-def available(budget: Budget) -> dict[str, str]:
+def available() -> dict[str, str]:
     """What there is to open containers with, and its version: `{"libarchive": "3.6.2", "7z": "26.02"}`."""
+    import time
+
+    from mailscan.unpack import Budget
+
+    end = time.monotonic() + 10
+    budget = Budget(lambda: max(0.0, end - time.monotonic()))
     found = {"libarchive": clibarchive.version(), "7z": sevenzip.version(budget)}
     return {name: version for name, version in found.items() if version}
 

@@ -10,6 +10,7 @@ from mailscan.errors import FilterError
 from mailscan.guard import Companion
 from mailscan.unpack.clibarchive import MEMORY, READS, STEP, begin
 from mailscan.unpack.found import ENCRYPTED_ARCHIVE, NOT_OPENED, OVER_LIMIT, Found, Remark, Unopened
+from mailscan.unpack.membernames import names_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ class _Reader:
                 raise Unopened("encrypted, names too" if self._at == 0 else "what follows is encrypted", fault.group)
             raise fault
         raw, encrypted = answer
-        return names_of(raw), encrypted
+        return names_of(*raw), encrypted
 
     def octets(self, index: int, most: int) -> bytes:
         """Up to `most` octets of a member. Raises `Unopened`."""
@@ -145,15 +146,3 @@ def late(budget: Budget, partly: bytes = b"") -> Unopened:
 def died(why: str, partly: bytes = b"") -> Unopened:
     """What is raised when the process that unpacks has died: `why` in words. SIGXCPU is 24."""
     return Unopened(f"unpacking failed: {why}", OVER_LIMIT if why.endswith("signal 24") else NOT_OPENED, partly)
-
-
-def names_of(raw: tuple[bytes, ...]) -> tuple[str, ...]:
-    """The names that some octets can be read to be: UTF-8, else as DOS and as Windows write them."""
-    names: list[str] = []
-    for one in raw:
-        try:
-            readings = [one.decode()]
-        except UnicodeDecodeError:
-            readings = [one.decode("cp437"), one.decode("latin-1")]
-        names += (name for name in readings if name not in names)
-    return tuple(names)
