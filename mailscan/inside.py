@@ -120,7 +120,7 @@ class Inside:
                 from mailscan.unpack import Told, Walk
 
                 walk = Walk(self.make_budget(), self._kind)
-            for one in walk.inside(data, kind, behind=not shown):
+            for one in walk.inside(data, kind, part.filenames, behind=not shown):
                 if isinstance(one, Told):
                     yield Remark(part, one.path, one.group, one.text)
                 else:

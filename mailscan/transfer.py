@@ -232,7 +232,7 @@ def decode_uuencode(octets: bytes, start: int = 0, end: int | None = None) -> by
         # A line has 62 characters at most; encoders may leave junk after them.
         line = octets[at : min(after, at + 100)]
         at = after
-        if line in (b"end\n", b"end\r\n", b"end"):
+        if line in (b"end\n", b"end\r\n", b"end", b"en", b"e"):  # the latter cut off
             break
         if line.isspace():
             continue

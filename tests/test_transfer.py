@@ -48,6 +48,11 @@ def test_a_line_longer_than_a_piece_is_cut_where_nothing_goes_across(piece: byte
     assert decode_quoted_printable(line + b"xyz=\nend") == binascii.a2b_qp(line + b"xyz=\nend")
 
 
+@pytest.mark.parametrize("end", [b"end\n", b"end\r\n", b"end", b"en", b"e", b""])
+def test_the_end_of_uuencode_may_be_cut_off(end: bytes) -> None:
+    assert decode_uuencode(b"begin 644 a\n" + binascii.b2a_uu(b"Hallo") + b"`\n" + end) == b"Hallo"
+
+
 def test_uuencode() -> None:
     lines = [binascii.b2a_uu(b"0123456789" * 4), binascii.b2a_uu(b"end of it")]
     body = b"text\nbegin 644 a.exe\n" + b"".join(lines) + b"\x80\x80 bad\n`\nend\nmore\n"

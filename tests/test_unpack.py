@@ -344,8 +344,8 @@ def test_archives_without_end() -> None:
     for _ in range(40):
         data = payloads.zipped({"z": data})
     found, seconds = spent(data)
-    assert found[-1].unopened == "containers more than 8 deep in each other"
-    assert len(found) == 9
+    assert found[-1].unopened == "containers more than 16 deep in each other"
+    assert len(found) == 17
     assert seconds < 1
 
 

@@ -91,7 +91,7 @@ class Attachments(Filter):
     max_members = option(count, 10_000, "how many members of all archives of a message are looked at")
     max_unpacked = option(size, 100_000_000, "how many octets are unpacked of all archives of a message")
     max_ratio = option(count, 250, "how many times its packed size a member may have, above 10 MB")
-    max_depth = option(count, 8, "how many archives deep in one another are opened")
+    max_depth = option(count, 16, "how many archives deep in one another are opened")
     max_seconds = option(seconds, 3.0, "how long unpacking may take for a message")
 
     def prepare(self) -> None:

@@ -49,8 +49,20 @@ OPENERS: dict[str, tuple[str, str]] = {
     "ole": ("ole", "open_ole"),
     "msi": ("ole", "open_ole"),
     "rtf": ("rtf", "open_rtf"),
+    "pdf": ("pdf", "open_pdf"),
+    "tnef": ("tnef", "open_tnef"),
+    "onenote": ("onenote", "open_onenote"),
+    "cab": ("cabs", "open_cab"),
+    "iso": ("isos", "open_iso"),
+    "udf": ("udfs", "open_udf"),
+    "rar": ("rars", "open_rar"),
 }
-FOREIGN = frozenset("7z rar cab iso udf dmg vhd vhdx vmdk wim squashfs lha arj xar chm zip tar cpio ar rpm".split())  # noqa: SIM905
+# A compression around one file is a quarter of a container: what is sent is .tar.gz in .tar.gz.
+_COMPRESSIONS = frozenset(("gzip", "bzip2", "xz", "lzma", "lzip", "zstd", "lz4", "lzop", "compress", "szdd", "kwaj"))
+_TARS = ("tgz", "taz", "tbz", "tbz2", "txz", "tlz", "tzst")
+FOREIGN = frozenset(
+    ("7z", "dmg", "vhd", "vhdx", "vmdk", "wim", "squashfs", "lha", "arj", "xar", "chm", "zip", "tar", "cpio", "ar", "rpm")
+)
 
 
 class Budget:
@@ -69,7 +81,7 @@ class Budget:
         members: int = 10_000,
         octets: int = 100_000_000,
         ratio: int = 250,
-        depth: int = 8,
+        depth: int = 16,
         seconds: float = 3.0,
     ) -> None:
         self.members = members
@@ -112,9 +124,9 @@ class Member:
 
     __slots__ = ("path", "names", "head", "kind", "fault", "found", "_budget", "_whole")
 
-    def __init__(self, path: str, found: Found, budget: Budget) -> None:
+    def __init__(self, path: str, names: tuple[str, ...], found: Found, budget: Budget) -> None:
         self.path = path
-        self.names = found.names
+        self.names = names
         self.head = b""
         self.kind: Kind | None = None
         self.fault: Unopened | None = None
@@ -152,6 +164,19 @@ class Member:
         self._whole = None
 
 
+class File(Record):
+    """A file that is opened: its octets, what it is, and how it is called; `depth` counts the containers around it."""
+
+    __slots__ = ("data", "kind", "names", "path", "depth")
+
+    def __init__(self, data: bytes, kind: Kind | None, names: tuple[str, ...], path: str, depth: float) -> None:
+        self.data = data
+        self.kind = kind
+        self.names = names
+        self.path = path
+        self.depth = depth
+
+
 class Walk:
     """A walk through what one message carries. `kind_of` says what octets are; what they are taken for steers it."""
 
@@ -161,12 +186,14 @@ class Walk:
         self.budget = budget
         self.kind_of = kind_of
 
-    def inside(self, data: bytes, kind: Kind | None, *, behind: bool = True) -> Iterator[Member | Told]:
+    def inside(
+        self, data: bytes, kind: Kind | None, names: tuple[str, ...] = (), *, behind: bool = True
+    ) -> Iterator[Member | Told]:
         """The members of a file, and theirs, depth first, and what is to be said of each container.
 
-        `behind`: whether a ZIP archive is looked for behind something else, too.
+        `names` are the file's; `behind`: whether a ZIP archive is looked for behind something else, too.
         """
-        yield from self._inside(data, kind, self._openers(data, kind, behind), "", 1)
+        yield from self._inside(File(data, kind, names, "", 0.0), self._openers(data, kind, behind))
 
     def _openers(self, data: bytes, kind: Kind | None, behind: bool) -> list[Opener]:
         """Who can open it: what it is, and what stands behind it."""
@@ -182,36 +209,38 @@ class Walk:
                 openers.append(opener("zip"))
         return openers
 
-    def _inside(
-        self, data: bytes, kind: Kind | None, openers: list[Opener], path: str, depth: int
-    ) -> Iterator[Member | Told]:
+    def _inside(self, file: File, openers: list[Opener]) -> Iterator[Member | Told]:
+        kind, path = file.kind, file.path
         if not openers and kind is not None and kind.group in (ARCHIVES, DISK_IMAGES):
             yield Told(path, NOT_OPENED, f"{kind.text}, which is not opened")
-        if openers and depth > self.budget.depth:
+        file.depth += 0.25 if kind is not None and kind.name in _COMPRESSIONS else 1.0
+        if openers and file.depth > self.budget.depth:
             yield Told(path, OVER_LIMIT, f"containers more than {self.budget.depth} deep in each other")
             return
         for one in openers:
-            yield from self._opened(one, data, path, depth)
+            yield from self._opened(one, file)
 
-    def _opened(self, chosen: Opener, data: bytes, path: str, depth: int) -> Iterator[Member | Told]:
+    def _opened(self, chosen: Opener, file: File) -> Iterator[Member | Told]:
         """The members that one opener finds, and what is inside them."""
         budget = self.budget
         try:
-            for one in chosen(data, budget):
+            for one in chosen(file.data, budget):
                 if isinstance(one, Remark):
-                    yield Told(_joined(path, one.name), one.group, one.text)
+                    yield Told(_joined(file.path, one.name), one.group, one.text)
                     continue
                 if budget.members <= 0:
                     raise Unopened("too many members", OVER_LIMIT)
                 if budget.late():
                     raise Unopened(f"unpacking took longer than {budget.seconds:g} s", OVER_LIMIT)
                 budget.members -= 1
-                name = one.names[0] if one.names else "?"
-                yield from self._member(Member(_joined(path, name), one, budget), depth)
+                # What has no name of its own is unpacked under that of its container.
+                names = one.names or tuple(dict.fromkeys(map(_unpacked, file.names)))
+                path = _joined(file.path, names[0] if names else "?")
+                yield from self._member(Member(path, names, one, budget), file.depth)
         except Unopened as error:
-            yield Told(path, error.group, str(error))
+            yield Told(file.path, error.group, str(error))
 
-    def _member(self, member: Member, depth: int) -> Iterator[Member | Told]:
+    def _member(self, member: Member, depth: float) -> Iterator[Member | Told]:
         """One member, and what is inside it."""
         member.head = member.read(HEAD)
         if member.head:
@@ -233,7 +262,7 @@ class Walk:
             yield Told(member.path, member.fault.group, str(member.fault))
         member.forget()
         if member.head:
-            yield from self._inside(data, kind, openers, member.path, depth + 1)
+            yield from self._inside(File(data, kind, member.names, member.path, depth), openers)
 
 
 def opens(kind: Kind | None) -> bool:
@@ -281,6 +310,14 @@ def open_sfx(data: bytes, budget: Budget) -> Iterator[Found | Remark]:
     at = find_sfx(data)
     if at is not None:
         yield Found(("archive",), len(data) - at, lambda most: data[at : at + most])
+
+
+def _unpacked(name: str) -> str:
+    """How a program that unpacks a file of that name calls what comes out."""
+    base, dot, ending = name.rpartition("/")[2].rpartition(".")
+    if not dot:
+        return name
+    return base + (".tar" if ending.lower() in _TARS else "")
 
 
 def _joined(path: str, name: str) -> str:
