@@ -246,7 +246,7 @@ def test_mistakes_in_the_policy(keys: dict[str, object], why: str) -> None:
 
 @pytest.fixture
 def without_magic(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr("mailscan.libmagic._magic", None)
+    monkeypatch.setattr("mailscan.filetype.libmagic._magic", None)
     monkeypatch.setitem(sys.modules, "magic", None)
     yield
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailscan.bidi import visible
+from mailscan.filetype.bidi import visible
 
 
 @pytest.mark.parametrize("name", ["a.pdf", "", "photo (1).jpg", "\u200eletter.doc\u200f", "\u202aletter.doc\u202c"])

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailscan.disguise import disguised
 from mailscan.filetype import kind
-from mailscan.kinds import KINDS
+from mailscan.filetype.disguise import disguised
+from mailscan.filetype.kinds import KINDS
 
 OCTETS = "application/octet-stream"
 HTML = b"<html><body>hello</body></html>\n"

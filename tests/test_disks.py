@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailscan import disks
-from mailscan.filetype import by_first_octets, needs_all
+from mailscan.filetype import by_first_octets, disks, needs_all
 
 ISO = b"\0" * 0x8000 + b"\1CD001\1".ljust(2048, b"\0")
 UDF = b"\0" * 0x8000 + b"\0BEA01\1".ljust(2048, b"\0") + b"\0NSR03\1".ljust(2048, b"\0")

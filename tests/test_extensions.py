@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mailscan.extensions import EXECUTABLE_NAMES, LOOKS_LIKE, TABLE, looks_like, named
 from mailscan.filetype import runs
+from mailscan.filetype.extensions import EXECUTABLE_NAMES, LOOKS_LIKE, TABLE, looks_like, named
 
 # Attached all day: reports, calendars, cards, signatures, certificates, tables, text.
 INNOCENT = (

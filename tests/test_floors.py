@@ -32,8 +32,7 @@ FLOORS: tuple[set[str], ...] = (
         "decodings",
     },
     {"trusted", "keys", "addresses", "networks", "words", "timer", "outside", "unpack", "guard"}
-    | {"filetype", "inside", "kinds", "textkinds", "programs", "packed", "disks", "packages", "scripts", "extensions"}
-    | {"libmagic", "disguise", "bidi"},
+    | {"filetype", "inside"},
     {"filters", "userfile"},
     {"rule", "doubts", "starter", "policy", "pipeline"}
     | {"render", "outgoing", "document", "explain", "journal", "structure"},

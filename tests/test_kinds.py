@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mailscan import filetype
 from mailscan.filetype import also, by_first_octets, kind, may_begin
-from mailscan.kinds import KINDS, LOOKS, TABLE
+from mailscan.filetype.kinds import KINDS, LOOKS, TABLE
 
 GROUPS = {
     "",

@@ -9,9 +9,8 @@ from types import ModuleType
 
 import pytest
 
-from mailscan import libmagic
 from mailscan.errors import FilterError
-from mailscan.filetype import EXECUTABLES, HEAD, Kind, kind
+from mailscan.filetype import EXECUTABLES, HEAD, Kind, kind, libmagic
 
 # A DOS device driver: a chain of drivers that ends here (the table has none of it).
 DRIVER = b"\xff\xff\xff\xff".ljust(64, b"\0")

@@ -18,7 +18,7 @@ PYTHONS = {"__future__", "collections", "copyreg", "encodings", "enum", "errno",
 PYTHONS |= {"operator", "re", "reprlib", "select", "signal", "syslog", "types"}
 OURS = {"addresses", "cli", "envelope", "errors", "filetype", "filters", "header", "journal", "keys", "mail", "message"}
 OURS |= {"mime", "networks", "oddity", "outgoing", "outside", "parameters", "pipeline", "policy", "record", "render"}
-OURS |= {"rule", "starter", "text", "timer", "trusted", "verdict", "words"}
+OURS |= {"inside", "rule", "starter", "text", "timer", "trusted", "verdict", "words"}
 FILTERS = {"attachments", "match", "spamtrap", "subject"}
 COMMAND = {"failed", "options", "scan", "spooled", "streams"}
 # With something to decode, and with a client.
@@ -69,8 +69,10 @@ def test_a_letter() -> None:
 @pytest.mark.parametrize("form", ["text", "kv", "message"])
 def test_an_attachment_and_a_client(form: str) -> None:
     modules = loaded(ATTACHED, "--client-ip", "192.0.2.1", "--rcpt", "a@b", "--format", form)
-    ours = {"mailscan.transfer", "mailscan.unpack", "mailscan.unpack.ziplist", "mailscan.extensions"}
-    ours |= {f"mailscan.{name}" for name in ("kinds", "programs", "packed", "disks")}
+    ours = {"mailscan.transfer"} | {
+        f"mailscan.unpack{name}" for name in ("", ".found", ".zips", ".ziplist", ".bounded")
+    }
+    ours |= {f"mailscan.filetype.{name}" for name in ("kinds", "programs", "packed", "disks", "extensions", "packages")}
     assert surplus(modules, WITH_ATTACHMENTS | WITH_A_CLIENT) <= ours
 
 

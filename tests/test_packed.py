@@ -12,8 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailscan import packed
-from mailscan.filetype import TEXT, by_first_octets, kind
+from mailscan.filetype import TEXT, by_first_octets, kind, packed
 
 
 def name(data: bytes) -> str:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailscan import programs
+from mailscan.filetype import programs
 
 
 def test_text_is_none() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailscan.filetype import LINKS, SCRIPTS, SHORTCUTS, SOURCE, kind, script, text_kind
-from mailscan.scripts import BY_NAME, BY_TYPE
+from mailscan.filetype.scripts import BY_NAME, BY_TYPE
 
 REG = b"Windows Registry Editor Version 5.00\r\n\r\n[HKEY_CURRENT_USER\\Software\\x]\r\n"
 WSF = b"<job id='x'><script language='VBScript'>MsgBox 1</script></job>"
@@ -173,8 +173,8 @@ def test_what_is_run_for_its_name(text: bytes, names: list[str], declared: str, 
 
 
 def test_the_tables_name_kinds_that_there_are() -> None:
-    from mailscan.extensions import named
-    from mailscan.kinds import KINDS
+    from mailscan.filetype.extensions import named
+    from mailscan.filetype.kinds import KINDS
 
     assert {KINDS[name].group for name in BY_NAME.values()} == {SCRIPTS, SHORTCUTS}
     assert set(BY_TYPE.values()) <= set(BY_NAME)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailscan.filetype import TEXT, kind, text_kind
-from mailscan.textkinds import by_text, first_tag
+from mailscan.filetype.textkinds import by_text, first_tag
 
 HEADER = b"Received: from x\nFrom: a@example.org\nTo: b@example.com\nSubject: c\nDate: d\n\nhello\n"
 

@@ -61,7 +61,24 @@ OPENERS: dict[str, tuple[str, str]] = {
 _COMPRESSIONS = frozenset(("gzip", "bzip2", "xz", "lzma", "lzip", "zstd", "lz4", "lzop", "compress", "szdd", "kwaj"))
 _TARS = ("tgz", "taz", "tbz", "tbz2", "txz", "tlz", "tzst")
 FOREIGN = frozenset(
-    ("7z", "dmg", "vhd", "vhdx", "vmdk", "wim", "squashfs", "lha", "arj", "xar", "chm", "zip", "tar", "cpio", "ar", "rpm")
+    (
+        "7z",
+        "dmg",
+        "vhd",
+        "vhdx",
+        "vmdk",
+        "wim",
+        "squashfs",
+        "lha",
+        "arj",
+        "xar",
+        "chm",
+        "zip",
+        "tar",
+        "cpio",
+        "ar",
+        "rpm",
+    )
 )
 
 

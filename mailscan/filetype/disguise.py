@@ -7,7 +7,6 @@ Hebrew or Arabic, Office documents that are RTF, HTML or ZIP, pictures of anothe
 
 from __future__ import annotations
 
-from mailscan.extensions import is_class_id, looks_like, named
 from mailscan.filetype import (
     ARCHIVES,
     DISK_IMAGES,
@@ -18,7 +17,8 @@ from mailscan.filetype import (
     endings,
     runs,
 )
-from mailscan.textkinds import is_any_text
+from mailscan.filetype.extensions import is_class_id, looks_like, named
+from mailscan.filetype.textkinds import is_any_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def _is_shown_as(before: str, ending: str) -> bool:
 
 def _by_direction(name: str, real: tuple[str, ...]) -> str:
     """Directional controls that bring another extension to the end of what is shown."""
-    from mailscan.bidi import CONTROLS, RIGHT_OVERRIDE, visible
+    from mailscan.filetype.bidi import CONTROLS, RIGHT_OVERRIDE, visible
 
     if not real or CONTROLS.isdisjoint(name):
         return ""

@@ -1,8 +1,8 @@
 """What octets really are, and what a computer makes of a file name: the questions.
 
-Octets in steps, the cheap ones first: the table of first octets (`mailscan.kinds`), the question whether it is text and
-then which (`mailscan.textkinds`), and last libmagic (`mailscan.libmagic`), for which 50 ms of imports must be paid.
-Names by another table (`mailscan.extensions`). Neither is loaded for mail without attachments.
+Octets in steps, the cheap ones first: the table of first octets (`kinds`), the question whether it is text and then
+which (`textkinds`), and last libmagic (`libmagic`), for which 50 ms of imports must be paid. Names by another table
+(`extensions`). None of these is loaded for mail without attachments.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def by_first_octets(data: bytes) -> Kind | None:
 
     `data` may be a head: at least 4 kB where there is as much; `needs_all` says when more is wanted.
     """
-    from mailscan.kinds import first_octets
+    from mailscan.filetype.kinds import first_octets
 
     return first_octets(data)
 
@@ -84,7 +84,7 @@ def also(data: bytes) -> tuple[Kind, ...]:
 
     An image may stand behind anything that fits before it, so that one file is two things. `data` is all there is.
     """
-    from mailscan.kinds import also as found
+    from mailscan.filetype.kinds import also as found
 
     return found(data)
 
@@ -99,7 +99,7 @@ def needs_all(head: bytes, names: Iterable[str] = ()) -> bool:
         return True
     if len(head) < 512:
         return False
-    from mailscan import disks
+    from mailscan.filetype import disks
 
     return disks.may_begin(head) or any(named(one)[0] == DISK_IMAGES for name in names for one in endings(name))
 
@@ -122,40 +122,40 @@ def kind(data: bytes) -> Kind | None:
 
 def text_kind(data: bytes) -> Kind:
     """Which text it is, of octets that are text: markup, mail, a script that is unmistakable …; `TEXT` if just text."""
-    from mailscan.textkinds import by_text
+    from mailscan.filetype.textkinds import by_text
 
     name = by_text(data)
     if not name:
         return TEXT
-    from mailscan.kinds import KINDS
+    from mailscan.filetype.kinds import KINDS
 
     return KINDS[name]
 
 
 def script(data: bytes, names: Iterable[str], declared_type: str = "") -> Kind | None:
     """The kind of script or shortcut that text is under these names; None for other text, and for what is no text."""
-    from mailscan import scripts
+    from mailscan.filetype import scripts
 
     return scripts.script(data, names, declared_type)
 
 
 def zip_kind(names: Iterable[str]) -> Kind | None:
     """The program, package or document that a ZIP archive with these members is; None if it is just an archive."""
-    from mailscan import packages
+    from mailscan.filetype import packages
 
     return packages.zip_kind(names)
 
 
 def by_libmagic(data: bytes) -> Kind | None:
     """libmagic's answer about the first 64 kB; None if it has none. Raises `FilterError` where libmagic is missing."""
-    from mailscan import libmagic
+    from mailscan.filetype import libmagic
 
     return libmagic.by_libmagic(data)
 
 
 def libmagic_version() -> str:
     """The version of libmagic as `5.44`, for people. Raises `FilterError` if there is none."""
-    from mailscan import libmagic
+    from mailscan.filetype import libmagic
 
     return libmagic.libmagic_version()
 
@@ -188,7 +188,7 @@ def endings(name: str) -> tuple[str, ...]:
 
 def named(ending: str) -> tuple[str, str]:
     """(group, what a file with this extension is run or opened as); ("", "") where that is of no concern."""
-    from mailscan import extensions
+    from mailscan.filetype import extensions
 
     return extensions.named(ending)
 
@@ -213,6 +213,6 @@ def com_may_run(data: bytes) -> bool:
 
 def disguised(names: Sequence[str], declared_type: str, kind: Kind | None, data: bytes) -> str:
     """In words, how names or the declared type hide what a file is; "" where they do not."""
-    from mailscan import disguise
+    from mailscan.filetype import disguise
 
     return disguise.disguised(names, declared_type, kind, data)

@@ -8,7 +8,6 @@ further. Rows without octets are kinds that only such a look tells, or the text,
 
 from __future__ import annotations
 
-from mailscan import disks, packed, programs
 from mailscan.filetype import (
     ARCHIVES,
     DISK_IMAGES,
@@ -22,6 +21,9 @@ from mailscan.filetype import (
     TEXT,
     ZIP,
     Kind,
+    disks,
+    packed,
+    programs,
 )
 
 TYPE_CHECKING = False
@@ -63,7 +65,7 @@ TABLE: tuple[tuple[bytes, int, str, str, str], ...] = (
     (b"vdex0", 0, "vdex", "an Android verification file (VDEX)", NONE),
     (b"\0asm", 0, "wasm", "a WebAssembly module", NONE),
 
-    # --- scripts by content: `mailscan.scripts` says which text is one
+    # --- scripts by content: `mailscan.filetype.scripts` says which text is one
     (b"FasdUAS ", 0, "applescript", "a compiled AppleScript", SCRIPTS),
     (b"", 0, "encoded-script", "an encoded Windows script (JSE, VBE)", SCRIPTS),
     (b"", 0, "hta", "an HTML application (HTA)", SCRIPTS),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mailscan.kinds import KINDS
+from mailscan.filetype.kinds import KINDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

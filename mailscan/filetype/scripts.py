@@ -56,8 +56,8 @@ def script(data: bytes, names: Iterable[str], declared_type: str = "") -> Kind |
 
     `declared_type` counts for a part without a name only: mail programs call it by that.
     """
-    from mailscan.kinds import KINDS
-    from mailscan.textkinds import by_text, decoded, is_any_text
+    from mailscan.filetype.kinds import KINDS
+    from mailscan.filetype.textkinds import by_text, decoded, is_any_text
 
     if not data or not is_any_text(data):
         return None
@@ -94,7 +94,7 @@ def by_root(tag: str, data: bytes) -> str:
     """Windows scripts, scriptlets and deployments by their root element and what they hold."""
     if tag not in ("job", "package", "component", "scriptlet", "assembly"):
         return ""
-    from mailscan.textkinds import decoded
+    from mailscan.filetype.textkinds import decoded
 
     text = decoded(data).lower()
     if tag == "assembly":

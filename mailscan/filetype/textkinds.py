@@ -1,13 +1,12 @@
 """What text is: markup, scripts and shortcuts that are unmistakable, mail, and files written as text.
 
-Every look takes the beginning of the text and all of its octets, and gives the name of a kind of `mailscan.kinds`, ""
+Every look takes the beginning of the text and all of its octets, and gives the name of a kind (`kinds`), ""
 for plain text. They are strict: prose, source code and patches are text, whatever they quote.
 """
 
 from __future__ import annotations
 
-from mailscan import scripts
-from mailscan.filetype import TEXT, is_text
+from mailscan.filetype import TEXT, is_text, scripts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ _FIELDS = frozenset(
 
 def is_any_text(data: bytes) -> bool:
     """Whether it is text in an ASCII-based charset, or in UTF-16 by what it begins with."""
-    from mailscan.kinds import first_octets
+    from mailscan.filetype.kinds import first_octets
 
     return is_text(data) or first_octets(data) is TEXT
 
