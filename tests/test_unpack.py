@@ -366,6 +366,7 @@ def test_the_same_octets_under_many_names() -> None:
     "data",
     [
         b"PK\3\4" * 2_000_000,
+        b"PK\3\4\xe2\x82\xac" * 50_000,
         b"PK\5\6" * 2_000_000,
         b"PK\1\2" * 2_000_000 + b"PK\5\6" + b"\xff" * 8 + bytes(10),
         (b"PK\6\7" + bytes(16) + EMPTY_END) * 200_000,
@@ -373,7 +374,7 @@ def test_the_same_octets_under_many_names() -> None:
         payloads.zipped({"a": b""}) * 50_000,
         payloads.zipped({f"{i}": payloads.zipped({}) for i in range(3000)}, zipfile.ZIP_STORED) * 20,
     ],
-    ids=["local", "ends", "central", "zip64", "long names", "archives", "nested"],
+    ids=["local", "names that are no ASCII", "ends", "central", "zip64", "long names", "archives", "nested"],
 )
 def test_signatures_without_end(data: bytes) -> None:
     found, seconds = spent(data)

@@ -28,6 +28,7 @@ SOURCE = "source"
 
 # As much as libmagic is shown, and as decides whether something is text.
 HEAD = 65_536
+_LONGEST_NAME = 255
 # BEL to CR, ESC (ISO 2022), and all that is not a C0 control or DEL.
 _TEXT_OCTETS = bytes([*range(7, 14), 27, *range(32, 127), *range(128, 256)])
 
@@ -171,6 +172,9 @@ def endings(name: str) -> tuple[str, ...]:
     readings = [name] if "\0" not in name else [name, name.partition("\0")[0]]
     # Not the colon of a drive.
     readings += [one[:at] for one in readings if (at := one.find(":", 2)) > 0]
+    if len(name) > _LONGEST_NAME:
+        # No file system has longer ones: whoever saves them keeps the beginning or the end.
+        readings = [piece for one in readings for piece in (one[:_LONGEST_NAME], one[-_LONGEST_NAME:])]
     found: list[str] = []
     for one in readings:
         if not one.isascii():
