@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailscan.unpack.found import OVER_LIMIT, Found, Unopened
-from mailscan.unpack.streams import open_bzip2, open_gzip, open_lzip, open_lzma, open_xz, open_zstd
+from mailscan.unpack.streams import is_lzma, open_bzip2, open_gzip, open_lzip, open_lzma, open_xz, open_zstd
 
 DATA = b"".join(b"%d\n" % number for number in range(20_000))
 
@@ -47,6 +47,19 @@ def test_no_such_stream(opener: Opener, pack: Packer) -> None:
         ((names, why),) = opened(opener, data)
         assert names == ()
         assert isinstance(why, str)
+
+
+def test_lzma_is_told_by_its_header() -> None:
+    assert is_lzma(alone(DATA))
+    for data in (
+        b"",
+        bytes(99),
+        b"]" * 99,
+        b"] a text in brackets\n",
+        lzma.compress(DATA),
+        b"\x5d\0\0\x80\0" + b"\xff" * 20,
+    ):
+        assert not is_lzma(data)
 
 
 @pytest.mark.parametrize(("opener", "pack"), BOTH)

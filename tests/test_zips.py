@@ -78,6 +78,17 @@ def test_ppmd() -> None:
     assert opened(open_zip, too_large) == [(("a.exe",), "it needs more memory than it may have")]
 
 
+def test_lzma_without_a_mark_of_its_end() -> None:
+    # zipfile writes the mark, and the flag that says so; the last six octets are it.
+    known = lzma.compress(LONG, lzma.FORMAT_ALONE)
+    raw = lzma.LZMACompressor(lzma.FORMAT_RAW, filters=[{"id": lzma.FILTER_LZMA1, "preset": 6}])
+    body = raw.compress(LONG) + raw.flush()
+    packed = b"\x09\x14\5\0" + known[:5] + body
+    assert opened(open_zip, member(14, packed, len(LONG), flags=2)) == [(("a.exe",), LONG)]
+    assert opened(open_zip, member(14, packed[:-6], len(LONG))) == [(("a.exe",), LONG)]
+    assert opened(open_zip, member(14, packed[:-6], len(LONG), flags=2)) == [(("a.exe",), "it is cut off")]
+
+
 def test_deflate64_shares_what_deflate_has() -> None:
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
     text = b"".join(b"%d," % number for number in range(9999))

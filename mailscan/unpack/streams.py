@@ -46,6 +46,20 @@ def open_lzma(data: bytes, budget: Budget) -> Iterator[Found]:
     yield Found((), len(data), _reader(unlzma, data, budget))
 
 
+def is_lzma(data: bytes) -> bool:
+    """Whether a header of `.lzma` may stand there, which has no signature: as liblzma tells it from anything else."""
+    dictionary, size = int.from_bytes(data[1:5], "little"), int.from_bytes(data[5:13], "little")
+    power = 1 << max(0, dictionary.bit_length() - 1)
+    return (
+        len(data) > 18
+        and data[0] < 225
+        and dictionary >= 4096
+        and dictionary in (power, power + power // 2, 0xFFFFFFFF)
+        and (size == (1 << 64) - 1 or size < 1 << 38)
+        and data[13] == 0  # the first octet of the range coder
+    )
+
+
 def open_lzip(data: bytes, budget: Budget) -> Iterator[Found]:
     """The file in an lzip stream."""
     yield Found((), len(data), _reader(unlzip, data, budget))

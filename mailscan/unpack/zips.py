@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _AES = 99
 # What the last octet of a method without an end mark may decode to.
 _PADDING = 7
+_HAS_END = 1 << 1
 
 
 def open_zip(data: bytes, budget: Budget) -> Iterator[Found | Remark]:
@@ -87,7 +88,7 @@ def _unpacked(entry: Entry, packed: memoryview, most: int, budget: Budget) -> by
 
         return unbzip2(packed, most, budget)
     if method == 14:
-        return _by_lzma(packed, most, budget)
+        return _by_lzma(entry, packed, most, budget)
     if method == 95:
         from mailscan.unpack.streams import unxz
 
@@ -113,7 +114,7 @@ def _by_old_method(entry: Entry, packed: memoryview, most: int, budget: Budget) 
     return data[: entry.size] if entry.size < len(data) <= entry.size + _PADDING else data
 
 
-def _by_lzma(packed: memoryview, most: int, budget: Budget) -> bytes:
+def _by_lzma(entry: Entry, packed: memoryview, most: int, budget: Budget) -> bytes:
     """5.8.8: two octets of version, the length of the properties, and these; then what .lzma has after a size."""
     from mailscan.unpack.streams import unlzma
 
@@ -121,7 +122,13 @@ def _by_lzma(packed: memoryview, most: int, budget: Budget) -> bytes:
     if len(packed) < 9 or properties < 5:
         raise Unopened("damaged (its header is cut off)")
     stream = bytes(packed[4:9]) + b"\xff" * 8 + packed[4 + properties :]
-    return unlzma(memoryview(stream), most, budget)
+    try:
+        return unlzma(memoryview(stream), most, budget)
+    except Unopened as fault:
+        # Without the flag there is no mark of the end (4.4.4, bit 1).
+        if entry.flags & _HAS_END or fault.group != NOT_OPENED or not 0 < entry.size <= len(fault.partly):
+            raise
+        return fault.partly
 
 
 def _by_ppmd(entry: Entry, packed: memoryview, most: int, budget: Budget) -> bytes:
