@@ -104,18 +104,18 @@ def _ooxml(parts: _Parts) -> Iterator[Remark]:
     for name, found in parts.names:
         what = by_name.get(name) or by_ending.get(name.rpartition(".")[2], "")
         if name.endswith(".rels"):
-            yield from _relationships(parts.read(name, found))
+            yield from relationships(parts.read(name, found))
         elif "macrosheet" in what or name.startswith(("xl/macrosheets/", "xl/intlmacrosheets/")):
             sheets.append(name)
         elif "externallink" in what or name.startswith("xl/externallinks/"):
             yield from _external_link(parts.read(name, found))
         elif "wordprocessingml" in what or "ms-word.document" in what or (name[:5] == "word/" and name[-4:] == ".xml"):
-            yield from _fields(parts.read(name, found))
+            yield from fields(parts.read(name, found))
     if sheets:
         yield from _macro_sheets(parts, sheets)
 
 
-def _relationships(data: bytes) -> Iterator[Remark]:
+def relationships(data: bytes) -> Iterator[Remark]:
     """Relationships (ECMA-376 part 2, 8.3) to what is not in the document and is fetched unasked."""
     if not has(data, b"xternal"):
         return
@@ -145,7 +145,7 @@ def _external_link(data: bytes) -> Iterator[Remark]:
             yield Remark(REMOTE, f"a link to another program (DDE): {text[:200]}")
 
 
-def _fields(data: bytes) -> Iterator[Remark]:
+def fields(data: bytes) -> Iterator[Remark]:
     """Fields of a Word document (17.16): their instructions may be in many pieces, and hold fields again."""
     if not has(data, b"instr"):
         return
