@@ -69,7 +69,7 @@ def _standard(info: bytes, read: Callable[[int], bytes], budget: Budget) -> Call
 
 def _agile(xml: bytes, read: Callable[[int], bytes], budget: Budget) -> Callable[[int], bytes] | None:
     """2.3.4.10 to 2.3.4.15: AES in CBC mode, by segments; what is what stands in XML."""
-    given = {tag.name: tag.attributes() for tag in tags(decoded(xml), "keyData", "encryptedKey")}
+    given = {tag.name: tag.attributes() for tag in tags(decoded(xml), budget, "keyData", "encryptedKey")}
     data, lock = given["keyData"], given["encryptedKey"]
     name, data_name = lock["hashAlgorithm"].lower().replace("-", ""), data["hashAlgorithm"].lower().replace("-", "")
     size = int(lock["keyBits"]) // 8

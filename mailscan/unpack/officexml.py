@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from binascii import Error, a2b_base64
+from itertools import chain
 
 from mailscan.unpack.fields import elsewhere
 from mailscan.unpack.found import NOT_OPENED, OVER_LIMIT, REMOTE, Found, Remark, Unopened
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from mailscan.unpack import Budget
 
-_LONGEST = 40_000_000
+_LONGEST, _MOST = 40_000_000, 20
 # What the first kilobytes of such a file have.
 _MARKS = (
     b"mso-application",
@@ -46,12 +47,15 @@ def open_office_xml(data: bytes, budget: Budget) -> Iterator[Found | Remark]:
         yield Remark(OVER_LIMIT, f"only its first {_LONGEST} octets were read")
     data = data[:_LONGEST]
     if has(data, b"instr", b"Relationship"):
-        yield from fields(data)
-        yield from relationships(data)
+        said: set[str] = set()
+        for remark in chain(fields(data, budget), relationships(data, budget)):
+            if remark.text not in said and len(said) < _MOST:
+                said.add(remark.text)
+                yield remark
     if not has(data, b"binData", b"binaryData", b"attachedTemplate", b"Formula", b"docOleData"):
         return
-    part, said = "", 0
-    for tag in tags(decoded(data), "part", "binData", "binaryData", "docOleData", "attachedTemplate", "Cell"):
+    part, count = "", 0
+    for tag in tags(decoded(data), budget, "part", "binData", "binaryData", "docOleData", "attachedTemplate", "Cell"):
         in_time(budget)
         given = tag.attributes()
         if tag.name == "part":
@@ -60,9 +64,9 @@ def open_office_xml(data: bytes, budget: Budget) -> Iterator[Found | Remark]:
             yield from _binary(tag.text, names_of(given.get("name", part)))
         elif tag.name == "attachedTemplate" and elsewhere(place := given.get("val", "")):
             yield Remark(REMOTE, f"attachedTemplate from elsewhere: {place[:200]}")
-        elif tag.name == "Cell" and "|" in (formula := given.get("Formula", "")) and said < 20:
+        elif tag.name == "Cell" and "|" in (formula := given.get("Formula", "")) and count < _MOST:
             for link in links(formula.encode("utf-8", "replace"), budget):
-                said += 1
+                count += 1
                 yield Remark(REMOTE, f"a formula that asks another program (DDE): {link}")
 
 
