@@ -178,7 +178,7 @@ def test_no_time_left_is_said() -> None:
     st.lists(st.sampled_from(["<", ">", "a:b", "b", " ", "x='", '"', "=", "<!--", "-->", "<![CDATA[", "]]>", "&#x;"]))
 )
 def test_any_xml_is_read(pieces: list[str]) -> None:
-    for tag in tags(decoded("".join(pieces).encode()), "b"):
+    for tag in tags(decoded("".join(pieces).encode()), patient(), "b"):
         assert isinstance(tag.attributes(), dict)
 
 
@@ -188,5 +188,5 @@ def test_any_xml_is_read(pieces: list[str]) -> None:
 def test_reading_takes_linear_time(piece: str) -> None:
     # Were it quadratic, this took minutes.
     for text in ("x".join([piece] * 40_000), piece + "y " * 200_000, piece + "y" * 400_000, piece + "' " * 200_000):
-        for tag in tags(decoded(text.encode()), "b"):
+        for tag in tags(decoded(text.encode()), patient(), "b"):
             tag.attributes()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from struct import unpack_from
 
-from mailscan.unpack import biff, package, powerpoint, vba, worddoc
+from mailscan.unpack import biff, officecrypt, package, powerpoint, vba, worddoc
 from mailscan.unpack.cfb import STREAM, Compound, Entry
 from mailscan.unpack.found import ENCRYPTED_DOCUMENT, NOT_OPENED, REMOTE, Found, Remark
 from mailscan.unpack.limits import holds_as_read, in_time
@@ -44,7 +44,7 @@ def open_ole(data: bytes, budget: Budget) -> Iterator[Found | Remark]:
         name = entry.name.lower()
         if name in ("encryptedpackage", "encryptioninfo", "\tdrmcontent"):
             if not encrypted:
-                yield Remark(ENCRYPTED_DOCUMENT, "an encrypted document")
+                yield from _encrypted(file, below.get(id(entry.parent), {}), budget)
             encrypted = True
         elif entry.kind != STREAM:
             if name.startswith(_ATTACHMENT):
@@ -78,6 +78,19 @@ def _stream(
         yield from powerpoint.objects(stream, budget)
     elif name == "package" or holds_as_read(lambda most: file.look(entry, most), entry.size):
         yield Found((_called(entry),), entry.size, file.reader(entry))
+
+
+def _encrypted(file: Compound, beside: dict[str, Entry], budget: Budget) -> Iterator[Found | Remark]:
+    """An encrypted document of Office 2007 and later; a member if the password is the one that Excel tries."""
+    info, sealed = beside.get("encryptioninfo"), beside.get("encryptedpackage")
+    if info is not None and sealed is not None:
+        read = officecrypt.opened(file.look(info, 20_000), lambda most: file.read(sealed, most), budget)
+        if read is not None:
+            what = f"with the default password {biff.DEFAULT_PASSWORD}, which Excel does not ask for"
+            yield Remark(ENCRYPTED_DOCUMENT, f"an encrypted document {what}")
+            yield Found((), sealed.size, read)
+            return
+    yield Remark(ENCRYPTED_DOCUMENT, "an encrypted document")
 
 
 def _called(entry: Entry) -> str:

@@ -53,12 +53,12 @@ def about(founds: Sequence[Found], budget: Budget) -> Iterator[Remark]:
 class _Parts:
     """The parts of a document by name, in lower case and with "/"; `cut` names those not read to their end."""
 
-    __slots__ = ("names", "cut", "_budget", "_left")
+    __slots__ = ("names", "cut", "budget", "_left")
 
     def __init__(self, founds: Sequence[Found], budget: Budget) -> None:
         self.names: list[tuple[str, Found]] = []
         self.cut: list[str] = []
-        self._budget = budget
+        self.budget = budget
         self._left = _ALL
         for found in founds:
             spelt = {one.replace("\\", "/").lstrip("/").lower() for one in found.names}
@@ -71,7 +71,7 @@ class _Parts:
 
     def read(self, name: str, found: Found) -> bytes:
         """The octets of a part, or what could be had: what is wrong with it will be said of it as a member."""
-        in_time(self._budget)
+        in_time(self.budget)
         most = min(_LONGEST, self._left)
         try:
             data = found.read(most)
@@ -90,10 +90,11 @@ class _Parts:
 
 
 def _ooxml(parts: _Parts) -> Iterator[Remark]:
+    budget = parts.budget
     by_name: dict[str, str] = {}
     by_ending: dict[str, str] = {}
     for _, data in parts.each("[content_types].xml", ""):
-        for tag in tags(decoded(data), "Override", "Default"):
+        for tag in tags(decoded(data), budget, "Override", "Default"):
             given = tag.attributes()
             what = given.get("ContentType", "").lower()
             by_name[given.get("PartName", "").lstrip("/").lower()] = what
@@ -104,22 +105,22 @@ def _ooxml(parts: _Parts) -> Iterator[Remark]:
     for name, found in parts.names:
         what = by_name.get(name) or by_ending.get(name.rpartition(".")[2], "")
         if name.endswith(".rels"):
-            yield from _relationships(parts.read(name, found))
+            yield from relationships(parts.read(name, found), parts.budget)
         elif "macrosheet" in what or name.startswith(("xl/macrosheets/", "xl/intlmacrosheets/")):
             sheets.append(name)
         elif "externallink" in what or name.startswith("xl/externallinks/"):
-            yield from _external_link(parts.read(name, found))
+            yield from _external_link(parts.read(name, found), parts.budget)
         elif "wordprocessingml" in what or "ms-word.document" in what or (name[:5] == "word/" and name[-4:] == ".xml"):
-            yield from _fields(parts.read(name, found))
+            yield from fields(parts.read(name, found), parts.budget)
     if sheets:
         yield from _macro_sheets(parts, sheets)
 
 
-def _relationships(data: bytes) -> Iterator[Remark]:
+def relationships(data: bytes, budget: Budget) -> Iterator[Remark]:
     """Relationships (ECMA-376 part 2, 8.3) to what is not in the document and is fetched unasked."""
     if not has(data, b"xternal"):
         return
-    for tag in tags(decoded(data), "Relationship"):
+    for tag in tags(decoded(data), budget, "Relationship"):
         found = tag.attributes()
         if found.get("TargetMode", "").strip().lower() != "external":
             continue
@@ -130,14 +131,14 @@ def _relationships(data: bytes) -> Iterator[Remark]:
         yield Remark(REMOTE, f"{kind} from elsewhere: {target[:200]}")
 
 
-def _external_link(data: bytes) -> Iterator[Remark]:
+def _external_link(data: bytes, budget: Budget) -> Iterator[Remark]:
     """Links of a workbook to other programs (DDE)."""
     if (found := _BINARY_DDE.match(data)) is not None:
         size = int.from_bytes(found.group(1), "little")
         program = data[found.end() : found.end() + min(2 * size, 400)].decode("utf-16-le", "replace")
         yield Remark(REMOTE, f"a link to another program (DDE): {program}")
     elif has(data, b"ddeLink"):
-        for tag in tags(decoded(data), "ddeLink"):
+        for tag in tags(decoded(data), budget, "ddeLink"):
             link = tag.attributes()
             if not link:
                 continue
@@ -145,12 +146,12 @@ def _external_link(data: bytes) -> Iterator[Remark]:
             yield Remark(REMOTE, f"a link to another program (DDE): {text[:200]}")
 
 
-def _fields(data: bytes) -> Iterator[Remark]:
+def fields(data: bytes, budget: Budget) -> Iterator[Remark]:
     """Fields of a Word document (17.16): their instructions may be in many pieces, and hold fields again."""
     if not has(data, b"instr"):
         return
     open_fields: list[tuple[list[str], bool]] = []
-    for tag in tags(decoded(data), "fldSimple", "fldChar", "instrText", "delInstrText"):
+    for tag in tags(decoded(data), budget, "fldSimple", "fldChar", "instrText", "delInstrText"):
         if tag.name == "fldSimple":
             yield from _said(tag.attributes().get("instr", ""))
         elif tag.name in ("instrText", "delInstrText"):
@@ -184,11 +185,12 @@ def _said(text: str) -> Iterator[Remark]:
 def _macro_sheets(parts: _Parts, sheets: list[str]) -> Iterator[Remark]:
     """Excel 4 macros, and whether a defined name makes Excel run them (18.2.5, [MS-XLSB] 2.4.711)."""
     auto = hidden = ""
+    budget = parts.budget
     for name, data in parts.each("", "workbook.xml", "workbook.bin"):
         if name.endswith(".bin"):
             auto = auto or ("Auto_Open" if _AUTO_WIDE.search(data) else "")
             continue
-        for tag in tags(decoded(data), "definedName", "sheet"):
+        for tag in tags(decoded(data), budget, "definedName", "sheet"):
             found = tag.attributes()
             if tag.name == "definedName" and _AUTO.match(found.get("name", "")):
                 auto = auto or found["name"]
@@ -214,15 +216,15 @@ def _opendocument(parts: _Parts) -> Iterator[Remark]:
         elif name.startswith("scripts/") and inner and not inner.endswith(".xml"):
             yield Remark(MACROS, f"macros in {name[:200]}")
         elif inner in ("content.xml", "styles.xml", "settings.xml"):
-            yield from _events_and_links(parts.read(name, found))
+            yield from _events_and_links(parts.read(name, found), parts.budget)
 
 
-def _events_and_links(data: bytes) -> Iterator[Remark]:
+def _events_and_links(data: bytes, budget: Budget) -> Iterator[Remark]:
     """Scripts that events start (OpenDocument 1.3 part 3, 12.4.2, 14.4), and what is fetched from elsewhere."""
     if not has(data, b"event-listener", b"dde", b"xlink:href", b"href"):
         return
     wanted = ("event-listener", "dde-connection-decl", "dde-source", "section-source", "object", "object-ole")
-    for tag in tags(decoded(data), *wanted, "table-source"):
+    for tag in tags(decoded(data), budget, *wanted, "table-source"):
         found = tag.attributes()
         place = found.get("href", "")
         if tag.name == "event-listener":

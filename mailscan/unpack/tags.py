@@ -6,9 +6,16 @@ import re
 from functools import cache
 from html import escape, unescape
 
+from mailscan.unpack.found import OVER_LIMIT, Unopened
+from mailscan.unpack.limits import in_time
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from mailscan.unpack import Budget
+
+_MOST_ATTRIBUTES = 1000
 
 _ATTRIBUTE = re.compile(r"""(?<![\w:.-])(?:[\w.-]++:)?([\w.-]++)\s*+=\s*+("[^"]*+|'[^']*+)""")
 _HEAD = re.compile(r"""(?:[^>"']|"[^"]*+"|'[^']*+')*+>""")
@@ -25,10 +32,12 @@ class Tag:
         self._source = source
 
     def attributes(self) -> dict[str, str]:
-        """Their values by local name; of several the first."""
+        """Their values by local name; of several the first. Raises `Unopened` where no document has so many."""
         found: dict[str, str] = {}
-        for name, value in _ATTRIBUTE.findall(self._source):
-            found.setdefault(name, unescape(value[1:]))
+        for count, one in enumerate(_ATTRIBUTE.finditer(self._source)):
+            if count == _MOST_ATTRIBUTES:
+                raise Unopened("a tag with more attributes than are read", OVER_LIMIT)
+            found.setdefault(one.group(1), unescape(one.group(2)[1:]))
         return found
 
 
@@ -52,9 +61,11 @@ def has(data: bytes, *words: bytes) -> bool:
     return any(word in data for word in words)
 
 
-def tags(xml: str, *wanted: str) -> Iterator[Tag]:
+def tags(xml: str, budget: Budget, *wanted: str) -> Iterator[Tag]:
     """The tags with one of these local names, and the ends of such elements."""
-    for found in _pattern(wanted).finditer(xml):
+    for count, found in enumerate(_pattern(wanted).finditer(xml)):
+        if not count & 255:
+            in_time(budget)
         # No "<" stands in a tag, and none in text.
         end = xml.find("<", found.end())
         piece = xml[found.end() : end if end >= 0 else len(xml)]
