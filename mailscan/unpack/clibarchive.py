@@ -101,7 +101,7 @@ def _enable(library: Any, archive: int, what: str, name: str) -> bool:
 
 
 def _header(library: Any, archive: int, entry: Any) -> object:
-    """(octets of the names, whether it is encrypted) of the next member; None after the last; or what is wrong."""
+    """(octets of the names, whether it is encrypted, and empty) of the next member; None after the last; or a fault."""
     import ctypes
 
     for _ in range(1000):
@@ -115,7 +115,8 @@ def _header(library: Any, archive: int, entry: Any) -> object:
         folder = (library.archive_entry_filetype(entry) & _TYPES) == _FOLDER
         names = [] if folder else [library.archive_entry_pathname_utf8(entry), library.archive_entry_pathname(entry)]
         raw = tuple(dict.fromkeys(one for one in names if one is not None))
-        return raw or (() if folder else (b"?",)), bool(library.archive_entry_is_encrypted(entry))
+        empty = library.archive_entry_size_is_set(entry) and library.archive_entry_size(entry) == 0
+        return raw or (() if folder else (b"?",)), bool(library.archive_entry_is_encrypted(entry)), bool(empty)
     return f"{NOT_OPENED}:damaged (a thousand members cannot be read)"
 
 
@@ -147,6 +148,8 @@ def _load() -> Any:
         ("entry_pathname", text, (pointer,)),
         ("entry_pathname_utf8", text, (pointer,)),
         ("entry_filetype", number, (pointer,)),
+        ("entry_size_is_set", number, (pointer,)),
+        ("entry_size", ctypes.c_int64, (pointer,)),
         ("entry_is_encrypted", number, (pointer,)),
     ):
         function = getattr(library, f"archive_{name}")

@@ -50,17 +50,71 @@ def _read_of(reader: _Reader, index: int, encrypted: bool) -> Callable[[int], by
 class _Reader:
     """A child that reads the container from its beginning on, and the octets so far of the member where it stands."""
 
-    __slots__ = ("_data", "_budget", "_kind", "_child", "_at", "_octets", "_fault", "_ended")
+    __slots__ = ("_data", "_budget", "_kind", "_child", "_at", "_pieces", "_size", "_fault", "_ended")
 
     def __init__(self, data: bytes, budget: Budget, kind: str) -> None:
         self._data = data
         self._budget = budget
         self._kind = kind
         self._at = -1
-        self._octets = b""
-        self._fault = ""
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._fault: Unopened | None = None
         self._ended = False
         self._child = self._begin()
+
+    def next(self) -> tuple[tuple[str, ...], bool] | None:
+        """(names, whether it is encrypted) of the next member, without names if it is a folder; None after the last.
+
+        Raises `Unopened`, and `Missing`."""
+        damaged = self._fault is not None and self._fault.group != OVER_LIMIT
+        try:
+            answer = self._ask(0)
+        except Unopened:
+            if not damaged:
+                raise
+            answer = ""
+        if isinstance(answer, str) and damaged:
+            # It goes no further than a member's damage, if it lives: pass that one over, from the beginning on.
+            self._child.end()
+            self._child = self._begin()
+            for _ in range(self._at + 2):
+                answer = self._ask(0)
+        self._stand_at(self._at + 1)
+        if answer is None:
+            return None
+        if answer == "missing":
+            raise Missing
+        if isinstance(answer, str):
+            fault = _unopened(answer)
+            if fault.group == ENCRYPTED_ARCHIVE:
+                raise Unopened("encrypted, names too" if self._at == 0 else "what follows is encrypted", fault.group)
+            raise fault
+        raw, encrypted, self._ended = answer
+        return names_of(*raw), encrypted
+
+    def octets(self, index: int, most: int) -> bytes:
+        """Up to `most` octets of a member. Raises `Unopened`."""
+        if index != self._at:
+            return self._again(index, most)
+        try:
+            while self._size < most and not self._ended:
+                octets, fault = self._ask(min(most - self._size, STEP))
+                self._pieces.append(octets)
+                self._size += len(octets)
+                self._fault = _unopened(fault) if fault else None
+                self._ended = bool(fault) or not octets
+        except Unopened as error:
+            self._fault, self._ended = error, True
+        octets = b"".join(self._pieces)
+        self._pieces = [octets]
+        if self._fault is not None and self._size < most:
+            raise Unopened(str(self._fault), self._fault.group, octets)
+        return octets[:most]
+
+    def end(self) -> None:
+        self._child.end()
+        self._at = -2
 
     def _begin(self) -> Companion:
         formats, filters = READS[self._kind]
@@ -74,45 +128,10 @@ class _Reader:
         except FilterError as error:
             raise Unopened(str(error)) from None
 
-    def next(self) -> tuple[tuple[str, ...], bool] | None:
-        """(names, whether it is encrypted) of the next member, without names if it is a folder; None after the last.
-
-        Raises `Unopened`, and `Missing`."""
-        answer = self._ask(0)
-        if isinstance(answer, str) and self._fault:
-            # It goes no further than a member's damage: pass that one over, from the beginning on.
-            self._child.end()
-            self._child = self._begin()
-            for _ in range(self._at + 2):
-                answer = self._ask(0)
-        self._at, self._octets, self._fault, self._ended = self._at + 1, b"", "", False
-        if answer is None:
-            return None
-        if answer == "missing":
-            raise Missing
-        if isinstance(answer, str):
-            fault = self._unopened(answer)
-            if fault.group == ENCRYPTED_ARCHIVE:
-                raise Unopened("encrypted, names too" if self._at == 0 else "what follows is encrypted", fault.group)
-            raise fault
-        raw, encrypted = answer
-        return names_of(*raw), encrypted
-
-    def octets(self, index: int, most: int) -> bytes:
-        """Up to `most` octets of a member. Raises `Unopened`."""
-        if index != self._at:
-            return self._again(index, most)
-        while len(self._octets) < most and not self._ended:
-            octets, self._fault = self._ask(min(most - len(self._octets), STEP))
-            self._octets += octets
-            self._ended = bool(self._fault) or not octets
-        if self._fault and len(self._octets) < most:
-            raise self._unopened(self._fault, self._octets)
-        return self._octets[:most]
-
-    def end(self) -> None:
-        self._child.end()
-        self._at = -2
+    def _stand_at(self, index: int) -> None:
+        self._at = index
+        self._pieces, self._size = [], 0
+        self._fault, self._ended = None, False
 
     def _again(self, index: int, most: int) -> bytes:
         """For a member that was passed already: by another child."""
@@ -129,13 +148,14 @@ class _Reader:
         try:
             return self._child.ask(question)
         except TimeoutError:
-            raise late(self._budget, self._octets) from None
+            raise late(self._budget) from None
         except FilterError as error:
-            raise died(str(error), self._octets) from None
+            raise died(str(error)) from None
 
-    def _unopened(self, fault: str, partly: bytes = b"") -> Unopened:
-        group, _, why = fault.partition(":")
-        return Unopened(why, group, partly)
+
+def _unopened(fault: str) -> Unopened:
+    group, _, why = fault.partition(":")
+    return Unopened(why, group)
 
 
 def late(budget: Budget, partly: bytes = b"") -> Unopened:

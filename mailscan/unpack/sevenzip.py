@@ -141,6 +141,8 @@ class _Archive:
         entry = self.entries[index]
         if entry.encrypted:
             raise Unopened("encrypted", ENCRYPTED_ARCHIVE)
+        if entry.size == 0:
+            return b""
         if index < self._trusted and index >= self._at and self._advance(index, most):
             return self._octets[:most]
         return self._by_name(index, most)
@@ -163,7 +165,7 @@ class _Archive:
             self._at, self._octets = index, b""
         wanted = min(most, self.entries[index].size)
         if wanted > len(self._octets):
-            self._octets += self._stream.read(wanted - len(self._octets))
+            self._octets = b"".join((self._octets, self._stream.read(wanted - len(self._octets))))
         # It complains before it writes the next member's first octet. Sooner, then, than what was cut wrongly is here.
         if len(self._octets) < wanted or self._stream.complaints():
             self.end()
