@@ -41,11 +41,26 @@ OPENERS: dict[str, tuple[str, str]] = {
     "compress": ("lzw", "open_compress"),
     "szdd": ("dos", "open_szdd"),
     "kwaj": ("dos", "open_kwaj"),
+    "applesingle": ("apple", "open_apple"),
+    "appledouble": ("apple", "open_apple"),
+    "macbinary": ("apple", "open_macbinary"),
+    "sis": ("sis", "open_sis"),
     "uuencode": ("texts", "open_uuencode"),
+    "yenc": ("texts", "open_uuencode"),
     "binhex": ("texts", "open_binhex"),
-    "base64": ("texts", "open_base64"),
     "mail": ("texts", "open_mail"),
+    "mhtml": ("texts", "open_mail"),
     "mbox": ("texts", "open_mbox"),
+    "html": ("html", "open_html"),
+    "hta": ("html", "open_html"),
+    "svg": ("html", "open_html"),
+    "svg-script": ("html", "open_html"),
+    "office-xml": ("officexml", "open_office_xml"),
+    "activemime": ("officexml", "open_active_mime"),
+    "slk": ("sheettext", "sylk"),
+    "slk-macros": ("sheettext", "sylk"),
+    "biff": ("biff", "workbook"),
+    "biff-macros": ("biff", "workbook"),
     "ole": ("ole", "open_ole"),
     "msi": ("ole", "open_ole"),
     "rtf": ("rtf", "open_rtf"),
@@ -59,6 +74,7 @@ OPENERS: dict[str, tuple[str, str]] = {
 }
 # A compression around one file is a quarter of a container: what is sent is .tar.gz in .tar.gz.
 _COMPRESSIONS = frozenset(("gzip", "bzip2", "xz", "lzma", "lzip", "zstd", "lz4", "lzop", "compress", "szdd", "kwaj"))
+_TABLES = frozenset(("csv", "tsv", "tab", "prn", "dif"))
 _TARS = ("tgz", "taz", "tbz", "tbz2", "txz", "tlz", "tzst")
 FOREIGN = frozenset(
     (
@@ -210,15 +226,18 @@ class Walk:
 
         `names` are the file's; `behind`: whether a ZIP archive is looked for behind something else, too.
         """
-        yield from self._inside(File(data, kind, names, "", 0.0), self._openers(data, kind, behind))
+        yield from self._inside(File(data, kind, names, "", 0.0), self._openers(data, kind, names, behind))
 
-    def _openers(self, data: bytes, kind: Kind | None, behind: bool) -> list[Opener]:
-        """Who can open it: what it is, and what stands behind it."""
+    def _openers(self, data: bytes, kind: Kind | None, names: tuple[str, ...], behind: bool) -> list[Opener]:
+        """Who can open it: what it is, what else it can be taken for, and what stands behind it."""
         openers: list[Opener] = []
         if kind is not None and opens(kind):
             openers.append(opener(kind.name))
         elif kind is not None and kind.name == "pe":
             openers.append(open_sfx)
+        elif kind is filetype.TEXT and names:
+            openers += _openers_of_text(data, names)
+        openers += [opener(one.name) for one in filetype.also(data) if one is not kind and opens(one)]
         if behind and (kind is None or kind.name != "zip"):
             from mailscan.unpack.zips import holds_zip
 
@@ -268,11 +287,14 @@ class Walk:
         kind = member.kind
         # By its name too, since an archive may have anything before it; not every member, which were to unpack all.
         behind = any(name.lower().endswith(".zip") for name in member.names)
+        is_wanted = behind or opens(kind) or (kind is not None and kind.name == "pe")
+        if kind is filetype.TEXT:
+            is_wanted = is_wanted or bool(_openers_of_text(member.head, member.names))
         openers: list[Opener] = []
         data = b""
-        if member.head and (behind or opens(kind) or (kind is not None and kind.name == "pe")):
+        if member.head and is_wanted:
             data = member.data()
-            openers = self._openers(data, kind, behind)
+            openers = self._openers(data, kind, member.names, behind)
             if openers and member.found.opened is not None:
                 member.found.opened()
         if member.fault is not None:
@@ -301,6 +323,20 @@ def opener(kind_name: str) -> Opener:
     module, function = OPENERS[kind_name]
     own: Opener = getattr(import_module(f"mailscan.unpack.{module}"), function)
     return own if kind_name not in FOREIGN else _first_of(own, foreign)
+
+
+def _openers_of_text(data: bytes, names: tuple[str, ...]) -> list[Opener]:
+    """Text with a name: a table for Excel, which computes what is in it, or a file as base64."""
+    from mailscan.unpack.texts import looks_like_base64, open_base64
+
+    openers: list[Opener] = []
+    if not _TABLES.isdisjoint(ending for name in names for ending in filetype.endings(name)):
+        from mailscan.unpack.sheettext import csv
+
+        openers.append(csv)
+    if not data.startswith(b"-----BEGIN PGP") and looks_like_base64(data):
+        openers.append(open_base64)
+    return openers
 
 
 def _first_of(own: Opener, foreign: Opener) -> Opener:
