@@ -327,14 +327,14 @@ def opener(kind_name: str) -> Opener:
 
 def _openers_of_text(data: bytes, names: tuple[str, ...]) -> list[Opener]:
     """Text with a name: a table for Excel, which computes what is in it, or a file as base64."""
-    from mailscan.unpack.texts import looks_like_base64, open_base64
+    from mailscan.unpack.texts import holds_known, looks_like_base64, open_base64
 
     openers: list[Opener] = []
     if not _TABLES.isdisjoint(ending for name in names for ending in filetype.endings(name)):
         from mailscan.unpack.sheettext import csv
 
         openers.append(csv)
-    if not data.startswith(b"-----BEGIN PGP") and looks_like_base64(data):
+    if looks_like_base64(data) and holds_known(data):
         openers.append(open_base64)
     return openers
 

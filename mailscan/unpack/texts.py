@@ -108,6 +108,17 @@ def looks_like_base64(data: bytes) -> bool:
     return len(clean) >= 40 and re.fullmatch(rb"[A-Za-z0-9+/]+={0,2}", clean) is not None and b" " not in head
 
 
+def holds_known(data: bytes) -> bool:
+    """Whether what such a file begins with decodes to anything known: hashes and words are base64 as well."""
+    from mailscan.filetype import by_first_octets
+    from mailscan.transfer import decode_base64
+
+    head = data[:_HEAD].lstrip()
+    if head.startswith(b"-----BEGIN "):
+        head = head.partition(b"\n")[2]
+    return by_first_octets(decode_base64(head)) is not None
+
+
 def open_base64(data: bytes, budget: Budget) -> Iterator[Found]:
     """The file in a file of base64."""
     from mailscan.transfer import decode_base64
