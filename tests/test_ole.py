@@ -311,9 +311,3 @@ def test_no_octets_make_it_raise_anything_else(changes: list[tuple[int, bytes]])
     for at, octets in changes:
         data[at : at + len(octets)] = octets
     taken_apart(open_ole, bytes(data))
-
-
-@pytest.mark.parametrize("piece", [b"\x13", b"\x13 ", b"\x13" + b" " * 40, b"\x13DDE", b"\x13\0"])
-def test_reading_fields_takes_linear_time(piece: bytes) -> None:
-    # Were every beginning looked at from every other, this took minutes.
-    remarks({"WordDocument": word(piece * (50_000 // len(piece)))})

@@ -13,6 +13,7 @@ from mailscan.unpack.limits import holds_as_read, in_time
 from mailscan.unpack.package import names_of
 from mailscan.unpack.pdfcrypt import Lock
 from mailscan.unpack.pdffilters import PICTURES, decode
+from mailscan.unpack.pdfscan import Indirect, scan, small
 from mailscan.unpack.pdfsyntax import Name, Ref, dictionaries, parse, text_of
 
 TYPE_CHECKING = False
@@ -29,25 +30,9 @@ _OF_STREAMS = ("Type", "Length", "First", "Filter", "Fl", "DecodeParms", "DP")
 _PACKED, _ALL_PACKED = 10_000_000, 50_000_000
 # Dictionaries of all objects together, and of one.
 _ALL_TEXT, _TEXT = 16_000_000, 1_000_000
-_SCAN = re.compile(
-    rb"endobj|endstream|(?:(\d{1,10})[\0\t\n\f\r ]{1,20}(\d{1,5})[\0\t\n\f\r ]{1,20})?(obj)"
-    rb"|(stream)[ \t]{0,8}(?:\r\n|\n|\r)?|(trailer)"
-)
 # What makes an object worth being read. A name may be written with codes of its letters.
 _WORTH = (b"/EF", b"/JavaScript", b"/JS", b"/Launch", b"/OpenAction", b"/AA", b"/Encrypt", b"/EmbeddedFile", b"#")
 _MOST_REMARKS = _MOST_NAMES = 20
-
-
-class _Object:
-    """An indirect object: its numbers, where its text lies, and the octets of its stream, if `data_start` is not 0."""
-
-    __slots__ = ("number", "generation", "start", "stop", "data_start", "data_stop")
-
-    def __init__(self, number: int, generation: int, start: int) -> None:
-        self.number = number
-        self.generation = generation
-        self.start = start
-        self.stop = self.data_start = self.data_stop = 0
 
 
 def open_pdf(data: bytes, budget: Budget) -> Iterator[Found | Remark]:
@@ -84,8 +69,8 @@ class _Document:
         self.data = data
         self.cut = ""
         self._budget = budget
-        self._objects: list[_Object] = []
-        for one in _scan(data, budget):
+        self._objects: list[Indirect] = []
+        for one in scan(data, budget):
             if len(self._objects) == MOST_OBJECTS:
                 self.cut = "more objects than are read"
                 break
@@ -94,7 +79,7 @@ class _Document:
         self._actions: list[dict[str, Any]] = []
         self._packed: dict[int, Any] = {}
         self._cache: dict[int, Any] = {}
-        self._streams: list[tuple[_Object, dict[str, Any]]] = []
+        self._streams: list[tuple[Indirect, dict[str, Any]]] = []
         self._names: dict[int, tuple[str, ...]] = {}
         self._left, self._left_text = _ALL_PACKED, _ALL_TEXT
         self.lock = self._find_lock()
@@ -160,7 +145,7 @@ class _Document:
         if one is None:
             return self._packed.get(number)
         if number not in self._cache:
-            self._cache[number] = _small(self._parsed(self.data[one.start : one.stop]))
+            self._cache[number] = small(self._parsed(self.data[one.start : one.stop]))
         return self._cache[number]
 
     def _parsed(self, text: bytes) -> Any:
@@ -184,7 +169,7 @@ class _Document:
                 return Lock(given, first if isinstance(first, bytes) else b"", self._budget)
         return None
 
-    def _read(self, one: _Object) -> None:
+    def _read(self, one: Indirect) -> None:
         """Take down what an object holds."""
         text = self.data[one.start : one.stop]
         worth = any(word in text for word in _WORTH)
@@ -195,14 +180,14 @@ class _Document:
         value = self._parsed(text)
         if worth:
             self._keep(one, value)
-        given = _small({key: value[key] for key in _OF_STREAMS if key in value} if isinstance(value, dict) else {})
+        given = small({key: value[key] for key in _OF_STREAMS if key in value} if isinstance(value, dict) else {})
         one.data_stop = self._stream_end(one, given)
         if given.get("Type") == "ObjStm":
             self._read_packed(one, given)
         elif given.get("Type") != "XRef":
             self._streams.append((one, given))
 
-    def _read_packed(self, one: _Object, given: dict[str, Any]) -> None:
+    def _read_packed(self, one: Indirect, given: dict[str, Any]) -> None:
         """The objects in a stream of objects (7.5.7)."""
         try:
             octets = self._reader(one, given)(min(_PACKED, self._left))
@@ -227,15 +212,15 @@ class _Document:
             text = octets[at:end]
             if any(word in text for word in _WORTH):
                 value = self._parsed(text)
-                self._packed[number] = _small(value)
-                self._keep(_Object(number, -1, 0), value)
+                self._packed[number] = small(value)
+                self._keep(Indirect(number, -1, 0), value)
             if not index & 255:
                 in_time(self._budget)
 
-    def _keep(self, one: _Object, value: Any) -> None:
+    def _keep(self, one: Indirect, value: Any) -> None:
         for found in dictionaries(value):
             if found.get("S") == "Launch" or not found.keys().isdisjoint(_ACTIONS[-3:]):
-                self._actions.append({key: _small(found[key]) for key in _ACTIONS if key in found})
+                self._actions.append({key: small(found[key]) for key in _ACTIONS if key in found})
             files = self._value(found.get("EF"))
             if not isinstance(files, dict):
                 continue
@@ -244,7 +229,7 @@ class _Document:
                 if isinstance(file, Ref) and len(known := self._names.get(file[0], ())) < _MOST_NAMES:
                     self._names[file[0]] = names_of(*known, *names)
 
-    def _text(self, value: Any, one: _Object) -> str:
+    def _text(self, value: Any, one: Indirect) -> str:
         """A string of an object; those in streams of objects are not encrypted by themselves."""
         value = self._value(value)
         if self.lock is not None and isinstance(value, bytes) and one.generation >= 0:
@@ -265,7 +250,7 @@ class _Document:
                 found.append((str(name), one if isinstance(one, dict) else {}))
         return found
 
-    def _reader(self, one: _Object, given: dict[str, Any]) -> Callable[[int], bytes]:
+    def _reader(self, one: Indirect, given: dict[str, Any]) -> Callable[[int], bytes]:
         """How a stream is read: decrypted, or where that gives nothing, as if it were not encrypted."""
         filters = self._filters(given)
         stage = None
@@ -286,7 +271,7 @@ class _Document:
 
         return read
 
-    def _stream_end(self, one: _Object, given: dict[str, Any]) -> int:
+    def _stream_end(self, one: Indirect, given: dict[str, Any]) -> int:
         """Where a stream ends: where its length says, if that is so or if its filter knows the end by itself."""
         length = given.get("Length")
         if isinstance(length, Ref):
@@ -297,41 +282,3 @@ class _Document:
         if given.get("Filter") is not None:
             return max(end, one.data_stop)
         return end if self.data[end : end + 20].lstrip(b"\0\t\n\f\r ").startswith(b"endstream") else one.data_stop
-
-
-def _small(value: Any, deep: int = 3) -> Any:
-    """As much of an object as may be kept of each."""
-    if isinstance(value, dict):
-        return {key: _small(one, deep - 1) for key, one in list(value.items())[:64]} if deep else {}
-    if isinstance(value, list):
-        return [_small(one, deep - 1) for one in value[:16]] if deep else []
-    return value[:4096] if isinstance(value, bytes) else value
-
-
-def _scan(data: bytes, budget: Budget) -> Iterator[_Object]:
-    """Every object that begins anywhere, in streams too, and every trailer, as an object with the number -1."""
-    here: _Object | None = None
-    for count, found in enumerate(_SCAN.finditer(data)):
-        if not count & 4095:
-            in_time(budget)
-        number, generation, begins, streams, trailer = found.groups()
-        if streams is not None:
-            if here is not None and not here.data_start:
-                here.stop, here.data_start = found.start(), found.end()
-            continue
-        if here is not None and here.data_start and not here.data_stop:
-            here.data_stop = found.start()
-        if begins is not None or trailer is not None or found.group() == b"endobj":
-            if here is not None:
-                here.stop = here.stop or found.start()
-                yield here
-            here = None
-            if begins is not None:
-                here = _Object(int(number or b"0"), int(generation or b"0"), found.end())
-            elif trailer is not None:
-                here = _Object(-1, 0, found.end())
-    if here is not None:
-        here.stop = here.stop or len(data)
-        if here.data_start and not here.data_stop:
-            here.data_stop = len(data)
-        yield here
