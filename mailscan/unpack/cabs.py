@@ -38,9 +38,9 @@ def open_cab(data: bytes, budget: Budget) -> Iterator[Found | Remark]:
     for _ in range(2 * ((flags & 1) + (flags >> 1 & 1))):  # names of the cabinets before and after, and their disks
         end = data.find(b"\0", at)
         at = end + 1 if end >= 0 else len(data)
-    folders = [
-        _Folder(data, at + index * (8 + folder_rest), block_rest, budget) for index in range(_number(data, 26, 2))
-    ]
+    step = 8 + folder_rest
+    count = min(_number(data, 26, 2), max(0, len(data) - at) // step)
+    folders = [_Folder(data, at + index * step, block_rest, budget) for index in range(count)]
     elsewhere = None
     if any(one.method not in (_STORED, _MSZIP) for one in folders):
         from mailscan.unpack.foreign import Elsewhere

@@ -22,7 +22,7 @@ _EMPTY = 1024
 
 
 def open_foreign(data: bytes, budget: Budget, kind: str) -> Iterator[Found | Remark]:
-    """The members of a container; `kind` is the name of its kind, one of `KINDS`. Raises `Unopened`."""
+    """The members of a container; `kind` is the name of its kind, best one of `KINDS`. Raises `Unopened`."""
     seven = kind in sevenzip.READS and program() != ""
     fault: Unopened | None = None
     seen: dict[str, int] = {}
@@ -152,6 +152,8 @@ class Elsewhere:
 def _neither(kind: str) -> Unopened:
     program_too = "7-Zip (Debian: 7zip)" if kind in sevenzip.READS else ""
     library = "libarchive (Debian: libarchive13; or `pip install mailscan[archives]`)"
+    if kind not in KINDS:
+        return Unopened("nothing that we know of opens it")
     wanted = " or ".join(one for one in (library if kind in clibarchive.READS else "", program_too) if one)
     return Unopened(f"nothing on this machine opens it: install {wanted}")
 
