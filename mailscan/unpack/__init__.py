@@ -69,7 +69,7 @@ OPENERS: dict[str, tuple[str, str]] = {
     "onenote": ("onenote", "open_onenote"),
     "cab": ("cabs", "open_cab"),
     "iso": ("isos", "open_iso"),
-    "udf": ("udfs", "open_udf"),
+    "udf": ("isos", "open_iso"),
     "rar": ("rars", "open_rar"),
 }
 # A compression around one file is a quarter of a container: what is sent is .tar.gz in .tar.gz.

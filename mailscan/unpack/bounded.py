@@ -248,7 +248,7 @@ def in_child(work: Callable[[memoryview], tuple[int, str, str]], most: int, budg
     # Shared memory, not the way back that answers take: on that they are copied thrice.
     with mmap.mmap(-1, most) as shared, memoryview(shared) as buffer:
         try:
-            answer = answered(lambda: work(buffer), seconds=max(0.05, budget.seconds), memory=CHILD_MEMORY)
+            answer = answered(lambda: work(buffer), seconds=max(0.05, budget.left()), memory=CHILD_MEMORY)
         except FilterError as error:
             raise Unopened(f"its decoder failed: {error}") from None
         size, why, group = answer if isinstance(answer, tuple) else (0, "its decoder gave no answer", NOT_OPENED)

@@ -122,7 +122,7 @@ class _Reader:
             return Companion(
                 lambda: begin(self._data, formats, filters),
                 late=self._budget.late,
-                seconds=self._budget.seconds,
+                seconds=max(0.05, self._budget.left()),
                 memory=MEMORY,
             )
         except FilterError as error:

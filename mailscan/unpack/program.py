@@ -52,7 +52,7 @@ class Run:
                 cwd="/",
                 env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
                 pass_fds=(archive,) if archive >= 0 else (),
-                preexec_fn=_limits(int(budget.seconds) + 2),
+                preexec_fn=_limits(int(budget.left()) + 2),
                 process_group=0,
                 bufsize=0,
             )
