@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from functools import partial
+from itertools import islice
 
 from mailscan.transfer import decode, decode_base64, decode_quoted_printable, decode_uuencode
 
@@ -189,7 +190,7 @@ def other_base64(body: bytes) -> Iterator[tuple[str, Callable[[], bytes]]]:
     yield kind, lambda: decode_base64(_clean(body).replace(b"=", b""))
     if has_padding:
         yield kind, lambda: decode_base64(_clean(body).partition(b"=")[0])
-        yield kind, lambda: _each(re.findall(rb"[^=]+=*", _clean(body)))
+        yield kind, lambda: _each(rb"[^=]+=*", _clean(body))
         yield kind, lambda: _each_quantum(_clean(body))
         yield kind, lambda: decode_base64(_clean(body).replace(b"=", b"A"))
     if foreign:
@@ -202,12 +203,17 @@ def other_base64(body: bytes) -> Iterator[tuple[str, Callable[[], bytes]]]:
     # Lines of whole groups decode to the same one by one.
     clean = body.translate(None, _NOT_LINES).split(b"\n") if len(lines) <= _MOST_LINES else []
     if any(len(one) & 3 for one in clean[:-1]):
-        yield kind, lambda: _each(clean)
+        yield kind, lambda: _each(rb"[^\n]+", body.translate(None, _NOT_LINES))
 
 
-def _each(groups: list[bytes]) -> bytes:
-    rest = decode_base64(b"".join(groups[_MOST_SINGLE:]))
-    return b"".join([*map(decode_base64, groups[:_MOST_SINGLE]), rest])
+def _each(pattern: bytes, clean: bytes) -> bytes:
+    """What the pattern matches, one by one."""
+    decoded: list[bytes] = []
+    end = 0
+    for group in islice(re.finditer(pattern, clean), _MOST_SINGLE):
+        decoded.append(decode_base64(group[0]))
+        end = group.end()
+    return b"".join([*decoded, decode_base64(clean[end:])])
 
 
 def _each_quantum(clean: bytes) -> bytes:
