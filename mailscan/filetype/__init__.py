@@ -94,8 +94,8 @@ def needs_all(head: bytes, names: Iterable[str] = ()) -> bool:
     """Whether what decides about these octets may stand far from their beginning.
 
     So it is with PE and OLE directories, with images in SVG (script), and with disk images: by how they begin, or by
-    one of the `names`. Of the latter `disks.ENOUGH` octets decide, but for macOS images and virtual disks of fixed size,
-    where the last ones do.
+    one of the `names`. Of the latter `disks.ENOUGH` octets decide, but for macOS images and virtual disks of fixed
+    size, where the last ones do.
     """
     if head[:2] in (b"MZ", b"ZM") or head[:8] == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":
         return True
