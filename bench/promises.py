@@ -229,6 +229,8 @@ def _part(part: Part, raw: bytes) -> None:
     data = part.data
     # uuencode: a line's length is what its first character says, however short the line is.
     most = len(part.body) * (64 if "uu" in part.encoding else 1)
+    if part.encoding == "gzip64":
+        most += 1 << 22  # it is compressed; decodings.py bounds it by this
     held(len(data) <= most, "decoding makes nothing longer", (part.path, part.encoding, len(data), len(part.body)))
     _text(part.text, "text of a part")
     at = part.body_start
