@@ -6,7 +6,7 @@ import re
 from itertools import pairwise
 
 from mailscan.unpack.bounded import check_time
-from mailscan.unpack.found import Found, Unopened
+from mailscan.unpack.found import OVER_LIMIT, Found, Remark, Unopened
 from mailscan.unpack.naming import names
 
 TYPE_CHECKING = False
@@ -163,18 +163,20 @@ def looks_like_mbox(data: bytes) -> bool:
     return data[:5] == b"From " and looks_like_mail(data)
 
 
-def open_mail(data: bytes, budget: Budget) -> Iterator[Found]:
+def open_mail(data: bytes, budget: Budget) -> Iterator[Found | Remark]:
     """The parts of a message in a file, as any mail client may read it, but for those that hold others."""
     from mailscan.message import Message
 
     check_time(budget)
     for part in Message(data.lstrip(_LEADING)).parts:
+        if part.unread:
+            yield Remark(OVER_LIMIT, "holds more parts than are read")
         if not part.children:
             check_time(budget)
             yield Found(part.filenames, max(0, part.end - part.start), _part_reader(part))
 
 
-def open_mbox(data: bytes, budget: Budget) -> Iterator[Found]:
+def open_mbox(data: bytes, budget: Budget) -> Iterator[Found | Remark]:
     """The parts of the messages in a mailbox. A line `From …` divides for one reader and not for another: both ways."""
     seen: set[int] = set()
     starts = [one.start() for one in _FROM.finditer(data)]
@@ -184,6 +186,9 @@ def open_mbox(data: bytes, budget: Budget) -> Iterator[Found]:
         pieces += pairwise([*starts, len(data)])
     for start, end in pieces:
         for found in open_mail(data[start:end], budget):
+            if isinstance(found, Remark):
+                yield found
+                continue
             likeness = hash((found.names, found.read(len(data))))
             if likeness not in seen:
                 seen.add(likeness)
