@@ -244,7 +244,9 @@ class Output:
 
     def all(self) -> bytes:
         """What was given, and no more than was asked for."""
-        return bytes(self.octets[self.keep : self.most])
+        # Not by a slice of it, which were a copy more of what may be 100 MB.
+        with memoryview(self.octets) as octets:
+            return bytes(octets[self.keep : self.most])
 
 
 def in_child(work: Callable[[memoryview], tuple[int, str, str]], most: int, budget: Budget) -> bytes:

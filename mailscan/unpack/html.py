@@ -60,7 +60,7 @@ def open_html(data: bytes, budget: Budget) -> Iterator[Found]:
     """The files in a page or script, each by the names under which the page would have files saved."""
     seen: set[bytes] = set()
     for page in _readings(data[:_LONGEST]):
-        called = _saved_as(page, budget)
+        called: tuple[str, ...] | None = None
         for blob, coded, is_media in _blobs(page, budget):
             check_time(budget)
             if len(blob) < 8 or not _is_worth_a_look(blob, is_media):
@@ -68,6 +68,7 @@ def open_html(data: bytes, budget: Budget) -> Iterator[Found]:
             likeness = blob[:4096] + len(blob).to_bytes(8, "big")
             if likeness not in seen:
                 seen.add(likeness)
+                called = _saved_as(page, budget) if called is None else called
                 yield Found(called, coded, _reader(blob))
     if len(data) > _LONGEST:
         raise Unopened(f"only its first {_LONGEST} octets were read", OVER_LIMIT)
