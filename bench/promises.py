@@ -193,11 +193,16 @@ class Unpacking(Judge):
 
     def _unpacked(self, raw: bytes) -> None:
         before = resident("VmRSS")
-        forget_peak()
-        began = _spent()
-        status, out, err = self.command(raw, "--policy", self.opened, "--format", "json")
-        took = _spent() - began
-        grown = resident("VmHWM") - before
+        for _ in range(3):
+            forget_peak()
+            opened = len(os.listdir("/proc/self/fd"))
+            began = _spent()
+            status, out, err = self.command(raw, "--policy", self.opened, "--format", "json")
+            took = _spent() - began
+            grown = resident("VmHWM") - before
+            # Only what is slow each time: others use this machine too.
+            if took <= UNPACKING:
+                break
         if status not in (0, 77) or err or b'"outcome":"error"' in out.replace(b" ", b""):
             # The command gives words for what a filter raises: here is the place.
             for rule in load_policy(self.opened).rules:
@@ -210,10 +215,20 @@ class Unpacking(Judge):
             for finding in rule["findings"]:
                 for one in finding["evidence"]:
                     held(0 <= one["start"] <= one["end"] <= len(raw), "evidence lies in the message", one)
+        held(len(os.listdir("/proc/self/fd")) == opened, "descriptors are closed")
+        held(not _has_children(), "no child process is left")
         held(took <= UNPACKING, "unpacking takes bounded time", f"{took:.2f} s")
         held(grown <= CHILDREN, "unpacking takes bounded memory", grown)
         children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
         held(children <= CHILDREN, "children take bounded memory", children)
+
+
+def _has_children() -> bool:
+    try:
+        os.waitpid(-1, os.WNOHANG)
+    except ChildProcessError:
+        return False
+    return True
 
 
 def _spent() -> float:
