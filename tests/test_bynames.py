@@ -91,3 +91,19 @@ def test_words() -> None:
     assert kind_of(("a.txt", "b.HTM")) == "html" and kind_of(("a",)) == "" == not_known(("a.001",))
     assert is_archive(("x.tar.gz",)) and not is_archive(("x.png",))
     assert "several files" in not_known(("a.part2.rar",))
+
+
+@pytest.mark.parametrize("type_", ["text/html", "application/xhtml+xml", "image/svg+xml"])
+def test_what_is_attached_as_a_page_is_one(type_: str) -> None:
+    for name in ("", "page"):
+        assert codes(carrying((SMUGGLED, type_, name))) == ["attachments.executable"]
+        assert codes(carrying((b"hello <b>reader</b>", type_, name)), refuse=ALL) == []
+
+
+def test_files_of_a_calendar() -> None:
+    folded = b"\r\n ".join(BASE64[at : at + 70] for at in range(0, len(BASE64), 70))
+    entry = b"BEGIN:VCALENDAR\r\nATTACH;ENCODING=BASE64;VALUE=BINARY;X-FILENAME=%s:" + folded + b"\r\nEND:VCALENDAR\r\n"
+    for name in (b"a.pdf", b'"a;b.pdf"'):
+        assert codes(carrying((entry.replace(b"%s", name), "text/calendar", "a.ics"))) == ["attachments.executable"]
+    link = b"BEGIN:VCALENDAR\r\nATTACH;FMTTYPE=a/b:http://example.com/BASE64:TVqQ\r\nEND:VCALENDAR\r\n"
+    assert codes(carrying((link, "text/calendar", "a.ics")), refuse=ALL) == []

@@ -335,13 +335,15 @@ def opener(kind_name: str) -> Opener:
 
 def _openers_of_text(data: bytes, names: tuple[str, ...]) -> list[Opener]:
     """Text with a name: a table for Excel, which computes what is in it, or a file as base64."""
-    from mailscan.unpack.texts import holds_known, looks_like_base64, open_base64
+    from mailscan.unpack.texts import holds_known, looks_like_base64, open_base64, open_calendar
 
     openers: list[Opener] = []
     if not _TABLES.isdisjoint(ending for name in names for ending in filetype.endings(name)):
         from mailscan.unpack.sheettext import csv
 
         openers.append(csv)
+    if data[:64].lstrip(b"\xef\xbb\xbf \t\r\n")[:15].upper() == b"BEGIN:VCALENDAR":
+        openers.append(open_calendar)
     if looks_like_base64(data) and holds_known(data):
         openers.append(open_base64)
     return openers

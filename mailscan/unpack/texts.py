@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from mailscan.unpack.bounded import check_time
 from mailscan.unpack.found import OVER_LIMIT, Found, Remark, Unopened
-from mailscan.unpack.naming import names
+from mailscan.unpack.naming import names, text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -130,6 +130,26 @@ def open_base64(data: bytes, budget: Budget) -> Iterator[Found]:
     if not found:
         raise Unopened("damaged (no base64)")
     yield Found((), len(data), _reader(found))
+
+
+_ATTACHED = re.compile(rb"(?im)^ATTACH;((?:[^\r\n:\"]++|\"[^\r\n\"]*+\")*+):([A-Za-z0-9+/=]*+)")
+_CALLED = re.compile(rb"(?i)FILENAME=(?:\"([^\"]{1,255})|([^;:\"]{1,255}))")
+
+
+def open_calendar(data: bytes, budget: Budget) -> Iterator[Found]:
+    """The files that entries of a calendar carry (RFC 5545 3.8.1.1)."""
+    from mailscan.transfer import decode_base64
+
+    check_time(budget)
+    # Folded lines (3.1).
+    lines = re.sub(rb"\r?\n[ \t]", b"", data)
+    for found in _ATTACHED.finditer(lines):
+        check_time(budget)
+        if b"BASE64" not in found[1].upper():
+            continue
+        called = _CALLED.search(found[1])
+        name = text((called[1] or called[2]) if called else b"")
+        yield Found(names(name), len(found[2]), _reader(decode_base64(found[2])))
 
 
 # --- mail
