@@ -52,7 +52,7 @@ WITHIN = frozenset(
     """deflate64 of many zeros;a zip shrunk, of many;a zip imploded, of many;a zip reduced, of many;lz4 of 2 GB
 szdd of many;a sparse tar;a tar with names of 8 MB;rar with a dictionary of 4 GB;a UDF image, twenty times;sis of zeros
 an xlsx of one cell, repeated;entities of entities in a docx;a PDF of run lengths in run lengths
-a PDF of brackets;RTF of brackets;RTF of 12 MB of digits;RTF in RTF
+a PDF of hexadecimal digits;a PDF of brackets;RTF of brackets;RTF of 12 MB of digits;RTF in RTF
 macros of 80 MB in each of 30;a compound file of 3,000 streams;TNEF with RTF of 4 GB
 a compound file whose sectors follow themselves;a page of script in pieces;a mailbox of 100,000 letters
 names that lead elsewhere, in a zip;names that lead elsewhere, in a tar;names that lead elsewhere, in an old tar
