@@ -31,6 +31,7 @@ bench: .venv/made
 
 fuzz: .venv/made
 	$(BIN)/python -m bench.fuzz --seconds $(SECONDS)
+	$(BIN)/python -m bench.fuzz --seconds $(SECONDS) --containers
 
 soak: .venv/made
 	$(BIN)/python -m bench.soak --seconds $(SECONDS)

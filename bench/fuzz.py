@@ -1,5 +1,7 @@
 """Mutated mail against what mailscan promises for any octets: `python -m bench.fuzz [--seconds N] [--seed S] [FILE…]`.
 
+With `--containers` the mail is whole, and mutated is what it carries: archives, disk images, documents.
+
 The inputs come from a seed and a number, so that each can be made again. They are judged in a child process: one that
 dies or stands still is a finding too, and the next child goes on behind it. What is found is made smaller and kept.
 The exit status is 1 when anything was found.
@@ -21,7 +23,7 @@ from pathlib import Path
 
 from bench.corpora import folder, messages
 from bench.mutate import made
-from bench.promises import Judge
+from bench.promises import Judge, Unpacking
 from bench.shrink import shrunk
 
 TYPE_CHECKING = False
@@ -136,10 +138,8 @@ class Findings:
         )
 
 
-def fuzz(seconds: float, seed: int, first: int, findings: Findings) -> int:
+def fuzz(seconds: float, first: int, made: Callable[[int], bytes], findings: Findings) -> int:
     """Judge inputs from number `first` on for so many seconds; returns how many."""
-    pool = messages()
-    print(f"{len(pool)} messages, those of {folder()} among them; seed {seed}", flush=True)
     began = told = time.monotonic()
     number = first
 
@@ -147,7 +147,7 @@ def fuzz(seconds: float, seed: int, first: int, findings: Findings) -> int:
         at = number
         while time.monotonic() - began < seconds:
             child.begins(at)
-            if broken := findings.judge.broken(made(seed, at, pool)):
+            if broken := findings.judge.broken(made(at)):
                 child.says(f"{at} {broken}")
             at += 1
 
@@ -158,7 +158,7 @@ def fuzz(seconds: float, seed: int, first: int, findings: Findings) -> int:
             lines, ended = child.hears(1.0)
             for line in lines:
                 at, _, broken = line.partition(" ")
-                findings.add(broken, made(seed, int(at), pool), f"seed {seed}, number {at}")
+                findings.add(broken, made(int(at)), f"number {at}")
             if time.monotonic() - told > TELL_EVERY or ended is not None:
                 told = time.monotonic()
                 done = child.at - first
@@ -170,8 +170,21 @@ def fuzz(seconds: float, seed: int, first: int, findings: Findings) -> int:
         number = child.at + 1
         if ended:
             broken = f"the process lives: {ended}"
-            findings.add(broken, made(seed, child.at, pool), f"seed {seed}, number {child.at}")
+            findings.add(broken, made(child.at), f"number {child.at}")
     return number - first
+
+
+def maker(containers: bool, seed: int) -> Callable[[int], bytes]:
+    """What makes the input of each number."""
+    if containers:
+        from bench.containers import made_letter, sources
+
+        named = sources()
+        print(f"{len(named)} containers, those of {folder()} among them; seed {seed}", flush=True)
+        return lambda number: made_letter(seed, number, named)
+    pool = messages()
+    print(f"{len(pool)} messages, those of {folder()} among them; seed {seed}", flush=True)
+    return lambda number: made(seed, number, pool)
 
 
 def main() -> int:
@@ -180,11 +193,12 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60.0, help="for how long (60)")
     parser.add_argument("--seed", type=int, default=None, help="makes the same inputs again (else another each time)")
     parser.add_argument("--first", type=int, default=0, metavar="NUMBER", help="the input to begin with (0)")
+    parser.add_argument("--containers", action="store_true", help="mutate what mail carries, and not the mail")
     parser.add_argument("--keep", type=Path, help="where findings are written (else a new temporary folder)")
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="judge these messages, and make none")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as policies:
-        judge = Judge(Path(policies))
+        judge = Unpacking(Path(policies)) if asked.containers else Judge(Path(policies))
         judge.broken(b"Content-Type: a/b\n\n\1\2\3")  # what is loaded once, libmagic's database above all
         if asked.files:
             said = [(path, apart(judge, path.read_bytes())) for path in asked.files]
@@ -193,7 +207,7 @@ def main() -> int:
             return int(any(broken for _, broken in said))
         findings = Findings(judge, asked.keep or Path(tempfile.gettempdir()) / f"mailscan-fuzz-{os.getpid()}")
         seed = int(time.time()) if asked.seed is None else asked.seed
-        count = fuzz(asked.seconds, seed, asked.first, findings)
+        count = fuzz(asked.seconds, asked.first, maker(asked.containers, seed), findings)
         for of_kind, times in sorted(findings.counts.items()):
             print(f"{times:6} × {of_kind}")
         print(

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
+import resource
 import time
 from pathlib import Path
 
 from mailscan.cli import run
 from mailscan.envelope import Envelope
+from mailscan.filters.attachments import GROUPS
 from mailscan.mail import Mail
 from mailscan.message import Message
 from mailscan.mime import MOST_LEVELS, MOST_PARTS, Part
@@ -21,6 +23,8 @@ from mailscan.verdict import Edits, Verdict
 
 # Seconds of CPU time: of a message below 1 MB, and of a larger one.
 SMALL, SECONDS, MOST_SECONDS = 1_000_000, 2.0, 3.0
+# Of a message that carries containers, with all child processes: seconds of CPU time, and octets in memory.
+UNPACKING, CHILDREN = 4.0, 400_000_000
 # Octets beyond what the process had: for itself, for each octet of the message, and what the limits of archives allow.
 MEMORY, TIMES, UNPACKED = 48_000_000, 6, 150_000_000
 ENVELOPE = ("--sender", "joe@example.net", "--rcpt", "jane@example.com")
@@ -47,6 +51,13 @@ action = "tag"
 use = "attachments"
 extensions = [".zip", ".txt"]
 action = "tag"
+"""
+# Every group is looked for, so that all that may be said is.
+OPENED = f"""
+[[filter]]
+use = "attachments"
+refuse = {json.dumps(list(GROUPS))}
+action = "reject"
 """
 QUIET = '\n[log]\nto = "none"\n'
 _FOLDED = re.compile(rb"(?:[!-9;-~]+:[ -~]{0,997}\n(?:[ \t][ -~]{0,997}\n)*)*")
@@ -90,6 +101,8 @@ class Judge:
         self.starter, self.wide = str(folder / "starter.toml"), str(folder / "wide.toml")
         Path(self.starter).write_text(starter_text() + QUIET, encoding="utf-8")
         Path(self.wide).write_text(WIDE + QUIET, encoding="utf-8")
+        self.opened = str(folder / "opened.toml")
+        Path(self.opened).write_text(OPENED + QUIET, encoding="utf-8")
         self.policy = load_policy(self.wide)
 
     def broken(self, raw: bytes) -> str:
@@ -163,6 +176,65 @@ class Judge:
             most += UNPACKED if any(b"PK" in part.data for part in Message(raw).parts) else 0
             held(grown <= most, "memory is bounded", f"{grown} under {form}, {most} allowed, {len(raw)} octets")
         return status, out
+
+
+class Unpacking(Judge):
+    """The same of a message for what it carries: what unpacking costs, and that nothing in it raises."""
+
+    def broken(self, raw: bytes) -> str:
+        """The first promise that unpacking breaks, as `Judge.broken`."""
+        try:
+            self._unpacked(raw)
+        except Broken as broken:
+            return str(broken)
+        except Exception as error:  # noqa: BLE001 - as above
+            return f"{type(error).__name__} at {_place(error)}: {error}"[:500]
+        return ""
+
+    def _unpacked(self, raw: bytes) -> None:
+        before = resident("VmRSS")
+        for _ in range(3):
+            forget_peak()
+            opened = len(os.listdir("/proc/self/fd"))
+            began = _spent()
+            status, out, err = self.command(raw, "--policy", self.opened, "--format", "json")
+            took = _spent() - began
+            grown = resident("VmHWM") - before
+            # Only what is slow each time: others use this machine too.
+            if took <= UNPACKING:
+                break
+        if status not in (0, 77) or err or b'"outcome":"error"' in out.replace(b" ", b""):
+            # The command gives words for what a filter raises: here is the place.
+            for rule in load_policy(self.opened).rules:
+                list(rule.filter.check(Mail(Envelope(), Message(raw)), Outside(time.monotonic() + 50)))
+        held(status in (0, 77), "the status is a verdict's", f"{status}: {err[:300]!r}")
+        held(not err, "standard error stays empty", err[:300])
+        said = json.loads(out.decode("utf-8"))
+        for rule in said["rules"]:
+            held(rule["outcome"] != "error", "no rule fails", rule["why"])
+            for finding in rule["findings"]:
+                for one in finding["evidence"]:
+                    held(0 <= one["start"] <= one["end"] <= len(raw), "evidence lies in the message", one)
+        held(len(os.listdir("/proc/self/fd")) == opened, "descriptors are closed")
+        held(not _has_children(), "no child process is left")
+        held(took <= UNPACKING, "unpacking takes bounded time", f"{took:.2f} s")
+        held(grown <= CHILDREN, "unpacking takes bounded memory", grown)
+        children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+        held(children <= CHILDREN, "children take bounded memory", children)
+
+
+def _has_children() -> bool:
+    try:
+        os.waitpid(-1, os.WNOHANG)
+    except ChildProcessError:
+        return False
+    return True
+
+
+def _spent() -> float:
+    """Seconds of CPU time of this process and the children that have ended."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
 
 
 def resident(what: str = "VmRSS") -> int:

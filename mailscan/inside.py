@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from mailscan.unpack import Budget, Member, Walk
 
 _PLAIN = ("7bit", "8bit", "binary")
+# Attached without a name of its own, or with one that says nothing, it is given one by its type, and opened by that.
+_PAGES = ("text/html", "application/xhtml+xml", "image/svg+xml")
 _MESSAGES = ("message/rfc822", "message/global", "message/news")
 
 
@@ -120,6 +122,10 @@ class Inside:
                 from mailscan.unpack import Told, Walk
 
                 walk = Walk(self.make_budget(), self._kind)
+            if not shown and part.type in _PAGES and (kind is None or kind is filetype.TEXT):
+                from mailscan.filetype.kinds import KINDS
+
+                kind = KINDS["html"]
             for one in walk.inside(data, kind, part.filenames, behind=not shown):
                 if isinstance(one, Told):
                     yield Remark(part, one.path, one.group, one.text)

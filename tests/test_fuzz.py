@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import payloads
 import pytest
 
+from bench.containers import made_letter, sources
 from bench.corpora import PROJECT
 from bench.fuzz import apart, kind
 from bench.mutate import made
-from bench.promises import Judge
+from bench.promises import Judge, Unpacking
 from bench.shrink import shrunk
 from bench.soak import soak
-from mailscan import header, mime
+from mailscan import filetype, header, mime
+from mailscan.unpack import OPENERS, ars
 
 POOL = [path.read_bytes() for path in sorted((PROJECT / "testdata").rglob("*.eml"))]
 
@@ -68,3 +71,31 @@ def test_what_is_found_is_made_small() -> None:
 def test_a_short_soak(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MAILSCAN_CORPORA", str(tmp_path / "none"))
     assert soak(0.1, tmp_path) == []
+
+
+def test_mutated_containers_are_the_same_for_one_seed_and_break_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAILSCAN_CORPORA", str(tmp_path / "none"))
+    judge, pool = Unpacking(tmp_path), sources()
+    inputs = [made_letter(1, number, pool) for number in range(60)]
+    assert inputs == [made_letter(1, number, pool) for number in range(60)]
+    for raw in inputs:
+        assert judge.broken(raw) == ""
+
+
+def test_an_opener_that_raises_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    judge = Unpacking(tmp_path)
+    raw = payloads.carrying((b"!<arch>\n" + bytes(80), "a/b", "a.ar")).as_bytes()
+    assert judge.broken(raw) == ""
+    monkeypatch.setattr(ars, "open_ar", lambda data, budget: 1 // 0)
+    assert kind(judge.broken(raw)).startswith("ZeroDivisionError at test_fuzz.py")
+    monkeypatch.setattr(ars, "open_ar", lambda data, budget: os.kill(os.getpid(), 9))
+    assert apart(judge, raw) == "the process lives: killed by signal 9"
+
+
+def test_every_kind_that_is_opened_is_fuzzed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Without the corpora, which bring the rest of those that others open.
+    monkeypatch.setenv("MAILSCAN_CORPORA", str(tmp_path / "none"))
+    kinds = {found.name for _, octets in sources() if (found := filetype.kind(octets)) is not None}
+    assert set(OPENERS) - kinds <= {"rpm", "zstd", "svg", "slk", "biff", "biff-macros", "msi"}

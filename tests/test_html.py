@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import time
 
 import containers
 import payloads
@@ -164,3 +165,12 @@ def test_any_pieces(pieces: list[bytes]) -> None:
 @given(st.binary(max_size=300))
 def test_any_octets(octets: bytes) -> None:
     containers.survives(open_html, octets)
+
+
+@pytest.mark.parametrize("piece", [b"download ", b"\x00\x01", b"'+'", b"%41", b"unescape ", b"&#65;", b"0,1,x"])
+def test_time_is_asked_for_where_nothing_is_found(piece: bytes) -> None:
+    limited = containers.budget(seconds=0.3)
+    began = time.process_time()
+    with pytest.raises(Unopened, match=r"took longer|only its first"):
+        list(open_html(b"<html>" + piece * (40_000_000 // len(piece)), limited))
+    assert time.process_time() - began < 3

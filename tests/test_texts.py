@@ -14,6 +14,7 @@ from containers import opened
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mailscan import filetype
 from mailscan.unpack.found import Unopened
 from mailscan.unpack.texts import (
     looks_like_base64,
@@ -215,3 +216,19 @@ def test_those_that_others_made(corpora: Path) -> None:
     for name, opener in (("binhex", open_binhex), ("mbox.base64", open_mbox)):
         assert (("clam.exe",), program) in opened(opener, (folder / f"clam.exe.{name}").read_bytes())
     assert (("clam.exe",), program) in opened(open_mail, (folder / "clam.mail").read_bytes())
+
+
+def test_mail_with_binary_parts_is_mail_and_what_is_not_read_of_it_is_told() -> None:
+    head = b"Subject: x\nFrom: a@example.org\nContent-Type: application/zip; name=a.zip\n\n"
+    data = head + payloads.zipped({"a": bytes(range(256))})
+    kind = filetype.kind(data)
+    assert kind is not None and kind.name == "mail"
+    assert opened(open_mail, data) == [(("a.zip",), data[len(head) :])]
+    deep = b"Content-Type: message/rfc822\n\n" * 1000 + b"Subject: x\n\n"
+    assert ((), "holds more parts than are read") in opened(open_mail, deep)
+    assert ((), "holds more parts than are read") in opened(open_mbox, b"From x\n" + deep)
+
+
+def test_a_page_may_hold_a_nul() -> None:
+    kind = filetype.kind(b"<html>\0<script>x</script>")
+    assert kind is not None and kind.name == "html"

@@ -50,6 +50,8 @@ class Kind(Record):
 TEXT = Kind("text", "text")
 ZIP = Kind("zip", "a ZIP archive", ARCHIVES)
 
+_WITH_OCTETS = frozenset(("mail", "mbox", "mhtml", "html", "hta", "svg", "svg-script", "yenc", "uuencode"))
+
 # The first two octets of every row of the table whose kind is of a group. They stand here too, so that text without a
 # name, which is nearly all of mail, need not load it; tests/test_kinds.py holds the two equal.
 _BEGINNINGS = frozenset(
@@ -120,8 +122,14 @@ def kind(data: bytes) -> Kind | None:
     """
     found = by_first_octets(data)
     if found is None:
-        found = TEXT if is_text(data) else by_libmagic(data)
+        found = TEXT if is_text(data) else _text_with_octets(data) or by_libmagic(data)
     return text_kind(data) if found is TEXT else found
+
+
+def _text_with_octets(data: bytes) -> Kind | None:
+    """Text that holds what no text does, and is read all the same: mail carries binary parts, browsers drop a NUL."""
+    found = text_kind(data)
+    return found if found.name in _WITH_OCTETS else None
 
 
 def text_kind(data: bytes) -> Kind:

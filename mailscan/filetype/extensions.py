@@ -52,7 +52,7 @@ TABLE: tuple[tuple[str, str, str], ...] = (
      " nrg mdf mds isz daa uif squashfs snap"),
     (ARCHIVES, "an archive",
      "zip zipx 7z rar rev tar gz tgz bz2 tbz tbz2 xz txz lzma tlz lz lz4 lzo zst tzst z taz cab arj lha lzh ace arc zoo"
-     " cpio deb rpm ar xar sit sitx alz egg uue uu hqx"),
+     " cpio deb rpm ar xar sit sitx alz egg uha zpaq br uue uu hqx"),
 )
 # What a person takes a file for by its extension, and would open without a thought.
 LOOKS_LIKE: tuple[tuple[str, str], ...] = (

@@ -77,6 +77,9 @@ def _by_line(head: str, data: bytes) -> str:
         return "rdp"
     if "MIME-Version:" in head and ("ActiveMime" in head or b"QWN0aXZlTWlt" in data):
         return "mhtml"
+    # As a saved page begins, and what is made to look like one.
+    if value and {"mime-version", "content-type"} <= _fields(head):
+        return "mail"
     if "\n(This file must be converted with BinHex" in head:
         return "binhex"
     return "yenc" if "\n=ybegin " in head else ""
@@ -84,7 +87,13 @@ def _by_line(head: str, data: bytes) -> str:
 
 def _is_mail(head: str) -> bool:
     """A header: its first line is a field, and among the first ones are two that mail has."""
-    known = set()
+    known = _fields(head)
+    return len(known) >= 3 or not known.isdisjoint(("received", "return-path")) or {"from", "subject"} <= known
+
+
+def _fields(head: str) -> set[str]:
+    """Which of the fields that mail has stand in the header that the text begins with."""
+    known: set[str] = set()
     for line in head.split("\n")[:60]:
         if line[:1] in (" ", "\t"):
             continue
@@ -93,7 +102,7 @@ def _is_mail(head: str) -> bool:
             break
         if (lower := name.rstrip().lower()) in _FIELDS:
             known.add(lower)
-    return len(known) >= 3 or not known.isdisjoint(("received", "return-path")) or {"from", "subject"} <= known
+    return known
 
 
 def _markup(head: str, data: bytes) -> str:
@@ -110,7 +119,8 @@ def _markup(head: str, data: bytes) -> str:
         return found
     if tag == "plist" and "<key>URL</key>" in head:
         return "url-file" if "<string>file:" in head else "url"
-    if doctype == "html" or f" {tag} " in _HTML:
+    # Elements of XHTML run in whatever XML they stand.
+    if doctype == "html" or f" {tag} " in _HTML or (b"www.w3.org/1999/xhtml" in data and b"script" in data):
         return "hta" if scripts.is_hta(decoded(data)) else "html"
     return ""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from mailscan import filetype
 from mailscan.filetype import ARCHIVES, DISK_IMAGES, Kind
 from mailscan.record import Record
+from mailscan.unpack import bynames
 from mailscan.unpack.found import NOT_OPENED, OVER_LIMIT, Found, Remark, Unopened
 
 TYPE_CHECKING = False
@@ -233,10 +234,12 @@ class Walk:
         openers: list[Opener] = []
         if kind is not None and opens(kind):
             openers.append(opener(kind.name))
-        elif kind is not None and kind.name == "pe":
-            openers.append(open_sfx)
         elif kind is filetype.TEXT and names:
             openers += _openers_of_text(data, names)
+        elif behind or (kind is not None and kind.name == "pe"):
+            openers.append(open_sfx)
+        if names and (other := bynames.kind_of(names)) and (kind is None or kind.name not in bynames.THE_SAME[other]):
+            openers.append(opener(other))
         openers += [opener(one.name) for one in filetype.also(data) if one is not kind and opens(one)]
         if behind and (kind is None or kind.name != "zip"):
             from mailscan.unpack.zips import holds_zip
@@ -247,8 +250,11 @@ class Walk:
 
     def _inside(self, file: File, openers: list[Opener]) -> Iterator[Member | Told]:
         kind, path = file.kind, file.path
-        if not openers and kind is not None and kind.group in (ARCHIVES, DISK_IMAGES):
-            yield Told(path, NOT_OPENED, f"{kind.text}, which is not opened")
+        if not openers or openers == [open_sfx]:
+            if kind is not None and kind.group in (ARCHIVES, DISK_IMAGES):
+                yield Told(path, NOT_OPENED, f"{kind.text}, which is not opened")
+            elif (kind is None or "/" in kind.name) and (why := bynames.not_known(file.names)):
+                yield Told(path, NOT_OPENED, why)
         file.depth += 0.25 if kind is not None and kind.name in _COMPRESSIONS else 1.0
         if openers and file.depth > self.budget.depth:
             yield Told(path, OVER_LIMIT, f"containers more than {self.budget.depth} deep in each other")
@@ -286,8 +292,10 @@ class Walk:
         yield member
         kind = member.kind
         # By its name too, since an archive may have anything before it; not every member, which were to unpack all.
-        behind = any(name.lower().endswith(".zip") for name in member.names)
-        is_wanted = behind or opens(kind) or (kind is not None and kind.name == "pe")
+        behind = bynames.is_archive(member.names)
+        is_wanted = (
+            behind or opens(kind) or (kind is not None and kind.name == "pe") or bool(bynames.kind_of(member.names))
+        )
         if kind is filetype.TEXT:
             is_wanted = is_wanted or bool(_openers_of_text(member.head, member.names))
         openers: list[Opener] = []
@@ -327,13 +335,15 @@ def opener(kind_name: str) -> Opener:
 
 def _openers_of_text(data: bytes, names: tuple[str, ...]) -> list[Opener]:
     """Text with a name: a table for Excel, which computes what is in it, or a file as base64."""
-    from mailscan.unpack.texts import holds_known, looks_like_base64, open_base64
+    from mailscan.unpack.texts import holds_known, looks_like_base64, open_base64, open_calendar
 
     openers: list[Opener] = []
     if not _TABLES.isdisjoint(ending for name in names for ending in filetype.endings(name)):
         from mailscan.unpack.sheettext import csv
 
         openers.append(csv)
+    if data[:64].lstrip(b"\xef\xbb\xbf \t\r\n")[:15].upper() == b"BEGIN:VCALENDAR":
+        openers.append(open_calendar)
     if looks_like_base64(data) and holds_known(data):
         openers.append(open_base64)
     return openers

@@ -10,7 +10,8 @@ from mailscan.unpack.found import NOT_OPENED, OVER_LIMIT, Unopened
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import re
+    from collections.abc import Callable, Iterator
     from typing import Protocol
 
     from mailscan.unpack import Budget
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 # Of input and output at a time: the decoders copy what they do not use, and lose what they gave in a call that fails.
 _INPUT, _OUTPUT = 16_384, 65_536
+_WINDOW = 1 << 20
 # How often the time is asked for: in so many octets of output, or steps without any.
 _OFTEN = 65_536
 # Beside the octets of an answer.
@@ -46,6 +48,20 @@ def check_time(budget: Budget, partly: bytes | bytearray = b"") -> None:
     """Raise `Unopened` once the seconds are spent."""
     if budget.late():
         raise Unopened(f"unpacking took longer than {budget.seconds:g} s", OVER_LIMIT, bytes(partly))
+
+
+def searched(pattern: re.Pattern[bytes], data: bytes, budget: Budget, longest: int = 1024) -> Iterator[re.Match[bytes]]:
+    """`finditer`, asking for the time also where nothing is found; no match is longer than `longest`."""
+    at = 0
+    while at < len(data):
+        check_time(budget)
+        stop = at + _WINDOW
+        for found in pattern.finditer(data, at, stop + longest):
+            if found.start() >= stop:
+                break
+            yield found
+            at = found.end()
+        at = max(at, stop)
 
 
 def matched(out: bytearray, distance: int, length: int) -> None:
@@ -228,7 +244,9 @@ class Output:
 
     def all(self) -> bytes:
         """What was given, and no more than was asked for."""
-        return bytes(self.octets[self.keep : self.most])
+        # Not by a slice of it, which were a copy more of what may be 100 MB.
+        with memoryview(self.octets) as octets:
+            return bytes(octets[self.keep : self.most])
 
 
 def in_child(work: Callable[[memoryview], tuple[int, str, str]], most: int, budget: Budget) -> bytes:

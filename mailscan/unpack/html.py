@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 
-from mailscan.unpack.bounded import check_time
-from mailscan.unpack.found import Found
+from mailscan.unpack.bounded import check_time, searched
+from mailscan.unpack.found import OVER_LIMIT, Found, Unopened
 from mailscan.unpack.naming import names, text
 
 TYPE_CHECKING = False
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from mailscan.unpack import Budget
 
 _MOST_NAMES = 16
+# Of a page, which is gone through a dozen times.
+_LONGEST = 32_000_000
 _MOST_ESCAPES = 1_000_000
 # Kinds that pages are full of.
 _INNOCENT = frozenset(
@@ -57,8 +59,8 @@ _ACTIVE = re.compile(
 def open_html(data: bytes, budget: Budget) -> Iterator[Found]:
     """The files in a page or script, each by the names under which the page would have files saved."""
     seen: set[bytes] = set()
-    for page in _readings(data):
-        called = _saved_as(page)
+    for page in _readings(data[:_LONGEST]):
+        called: tuple[str, ...] | None = None
         for blob, coded, is_media in _blobs(page, budget):
             check_time(budget)
             if len(blob) < 8 or not _is_worth_a_look(blob, is_media):
@@ -66,7 +68,10 @@ def open_html(data: bytes, budget: Budget) -> Iterator[Found]:
             likeness = blob[:4096] + len(blob).to_bytes(8, "big")
             if likeness not in seen:
                 seen.add(likeness)
+                called = _saved_as(page, budget) if called is None else called
                 yield Found(called, coded, _reader(blob))
+    if len(data) > _LONGEST:
+        raise Unopened(f"only its first {_LONGEST} octets were read", OVER_LIMIT)
 
 
 def _readings(data: bytes) -> Iterator[bytes]:
@@ -85,9 +90,9 @@ def _reference(found: re.Match[bytes]) -> bytes:
     return bytes([number]) if number < 128 else found[0]
 
 
-def _saved_as(page: bytes) -> tuple[str, ...]:
+def _saved_as(page: bytes, budget: Budget) -> tuple[str, ...]:
     found: list[str] = []
-    for one in _NAMES.finditer(page):
+    for one in searched(_NAMES, page, budget):
         name = text(next(filter(None, one.groups()), b""))
         if name not in found:
             found.append(name)

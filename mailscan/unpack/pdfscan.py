@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from mailscan.unpack.bounded import searched
 from mailscan.unpack.limits import in_time
 
 TYPE_CHECKING = False
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from mailscan.unpack import Budget
 
 _SCAN = re.compile(
-    rb"endobj|endstream|(?:(\d{1,10})[\0\t\n\f\r ]{1,20}(\d{1,5})[\0\t\n\f\r ]{1,20})?(obj)"
+    rb"endobj|endstream|(?:(\d{1,10}+)[\0\t\n\f\r ]{1,20}+(\d{1,5}+)[\0\t\n\f\r ]{1,20}+)?(obj)"
     rb"|(stream)[ \t]{0,8}(?:\r\n|\n|\r)?|(trailer)"
 )
 
@@ -43,7 +44,7 @@ def small(value: Any, deep: int = 3) -> Any:
 def scan(data: bytes, budget: Budget) -> Iterator[Indirect]:
     """Every object that begins anywhere, in streams too, and every trailer, as an object with the number -1."""
     here: Indirect | None = None
-    for count, found in enumerate(_SCAN.finditer(data)):
+    for count, found in enumerate(searched(_SCAN, data, budget)):
         if not count & 4095:
             in_time(budget)
         number, generation, begins, streams, trailer = found.groups()

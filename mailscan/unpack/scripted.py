@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from mailscan.unpack.bounded import check_time
+from mailscan.unpack.bounded import check_time, searched
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _MOST_ESCAPES = 1_000_000
 _PIECE = 1 << 18
+_WINDOW = 1 << 20
+_BRACKET = re.compile(rb"[(){}<>\[\]]")
 # "a" + "b", "a"; x += "b", a line continued, and the items of a list that is joined.
 _JOINT = re.compile(rb"""["'`]\s*+(?:\+|;?\s*+[\w$.]++\s*+\+=)\s*+["'`]|\\\r?\n""")
 _LIST_JOINT = re.compile(rb"""["'`]\s*+,\s*+["'`]""")
@@ -31,34 +33,50 @@ _NUMBERS = re.compile(rb"(?<![\w.])(?:%b\s{0,8}+,\s{0,8}+){15,}+(?:%b)?" % (_NUM
 
 def coded(page: bytes, budget: Budget) -> Iterator[tuple[bytes, int]]:
     """(what it stands for, how many octets of the page it took) of everything that can be read as coded octets."""
-    for script in _joined(page):
+    for script in _joined(page, budget):
         for found in _BASE64.finditer(script):
             check_time(budget)
             if found.end() - found.start() >= _SHORTEST:
                 for blob in _from_base64(found[0]):
                     yield blob, found.end() - found.start()
+        check_time(budget)
         for found in _HEX.finditer(script):
             check_time(budget)
             digits = found[0].translate(None, b" \t\r\n")
             yield bytes.fromhex(digits[: len(digits) & ~1].decode()), len(digits)
+        check_time(budget)
         for found in _HEX_ESCAPES.finditer(script):
             check_time(budget)
             digits = found[0].replace(b"\\x", b"").replace(b"\\u00", b"")
             yield bytes.fromhex(digits.decode()), found.end() - found.start()
         yield from _unescaped(script, budget)
+    check_time(budget)
     for found in _NUMBERS.finditer(page):
         check_time(budget)
         numbers = _from_numbers(found[0], budget)
         yield numbers, found.end() - found.start()
 
 
-def _joined(page: bytes) -> Iterator[bytes]:
+def _joined(page: bytes, budget: Budget) -> Iterator[bytes]:
     """The page with the pieces of strings put together; where lists are joined, also those."""
     script = page.replace(b"\\/", b"/") if b"\\/" in page else page
-    script = _JOINT.sub(b"", script)
+    script = _without(_JOINT, script, budget)
     yield script
     if b"join(" in script or b"concat(" in script:
-        yield _LIST_JOINT.sub(b"", script)
+        yield _without(_LIST_JOINT, script, budget)
+
+
+def _without(joint: re.Pattern[bytes], script: bytes, budget: Budget) -> bytes:
+    pieces: list[bytes] = []
+    at = 0
+    while at < len(script):
+        check_time(budget)
+        # Where no joint is: none holds a bracket.
+        cut = _BRACKET.search(script, at + _WINDOW)
+        end = cut.end() if cut else len(script)
+        pieces.append(joint.sub(b"", script[at:end]))
+        at = end
+    return b"".join(pieces)
 
 
 def _from_base64(run: bytes) -> Iterator[bytes]:
@@ -73,7 +91,9 @@ def _from_base64(run: bytes) -> Iterator[bytes]:
 def _unescaped(script: bytes, budget: Budget) -> Iterator[tuple[bytes, int]]:
     """What `unescape("%3c…")` gives."""
     at = 0
-    while (begin := _PERCENT.search(script, at)) is not None:
+    for begin in searched(_PERCENT, script, budget):
+        if begin.start() < at:
+            continue
         check_time(budget)
         end = script.find(begin[1], begin.end())
         at = len(script) if end < 0 else end

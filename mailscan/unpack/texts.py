@@ -6,8 +6,8 @@ import re
 from itertools import pairwise
 
 from mailscan.unpack.bounded import check_time
-from mailscan.unpack.found import Found, Unopened
-from mailscan.unpack.naming import names
+from mailscan.unpack.found import OVER_LIMIT, Found, Remark, Unopened
+from mailscan.unpack.naming import names, text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -132,6 +132,26 @@ def open_base64(data: bytes, budget: Budget) -> Iterator[Found]:
     yield Found((), len(data), _reader(found))
 
 
+_ATTACHED = re.compile(rb"(?im)^ATTACH;((?:[^\r\n:\"]++|\"[^\r\n\"]*+\")*+):([A-Za-z0-9+/=]*+)")
+_CALLED = re.compile(rb"(?i)FILENAME=(?:\"([^\"]{1,255})|([^;:\"]{1,255}))")
+
+
+def open_calendar(data: bytes, budget: Budget) -> Iterator[Found]:
+    """The files that entries of a calendar carry (RFC 5545 3.8.1.1)."""
+    from mailscan.transfer import decode_base64
+
+    check_time(budget)
+    # Folded lines (3.1).
+    lines = re.sub(rb"\r?\n[ \t]", b"", data)
+    for found in _ATTACHED.finditer(lines):
+        check_time(budget)
+        if b"BASE64" not in found[1].upper():
+            continue
+        called = _CALLED.search(found[1])
+        name = text((called[1] or called[2]) if called else b"")
+        yield Found(names(name), len(found[2]), _reader(decode_base64(found[2])))
+
+
 # --- mail
 
 _FIELD = re.compile(rb"[!-9;-~]{1,76}[ \t]*+:")
@@ -163,18 +183,20 @@ def looks_like_mbox(data: bytes) -> bool:
     return data[:5] == b"From " and looks_like_mail(data)
 
 
-def open_mail(data: bytes, budget: Budget) -> Iterator[Found]:
+def open_mail(data: bytes, budget: Budget) -> Iterator[Found | Remark]:
     """The parts of a message in a file, as any mail client may read it, but for those that hold others."""
     from mailscan.message import Message
 
     check_time(budget)
     for part in Message(data.lstrip(_LEADING)).parts:
+        if part.unread:
+            yield Remark(OVER_LIMIT, "holds more parts than are read")
         if not part.children:
             check_time(budget)
             yield Found(part.filenames, max(0, part.end - part.start), _part_reader(part))
 
 
-def open_mbox(data: bytes, budget: Budget) -> Iterator[Found]:
+def open_mbox(data: bytes, budget: Budget) -> Iterator[Found | Remark]:
     """The parts of the messages in a mailbox. A line `From …` divides for one reader and not for another: both ways."""
     seen: set[int] = set()
     starts = [one.start() for one in _FROM.finditer(data)]
@@ -184,6 +206,9 @@ def open_mbox(data: bytes, budget: Budget) -> Iterator[Found]:
         pieces += pairwise([*starts, len(data)])
     for start, end in pieces:
         for found in open_mail(data[start:end], budget):
+            if isinstance(found, Remark):
+                yield found
+                continue
             likeness = hash((found.names, found.read(len(data))))
             if likeness not in seen:
                 seen.add(likeness)
