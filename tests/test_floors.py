@@ -32,7 +32,7 @@ FLOORS: tuple[set[str], ...] = (
         "decodings",
     },
     {"trusted", "keys", "addresses", "networks", "words", "timer", "outside", "unpack", "guard"}
-    | {"filetype", "inside"},
+    | {"filetype", "inside", "wire"},
     {"filters", "userfile"},
     {"rule", "doubts", "starter", "policy", "pipeline"}
     | {"render", "outgoing", "document", "explain", "journal", "structure"},
