@@ -61,6 +61,19 @@ def version(octets: bytes) -> str:
     return said.decode("ascii", "replace")
 
 
+def age(version: str, now: float) -> float | None:
+    """How many days old the signatures are by `version`, at the time `now`; None where it does not say."""
+    import calendar
+    import time
+
+    date = version.partition("/")[2].partition("/")[2].strip()
+    try:
+        # "Mon Oct 13 08:30:00 2025", in clamd's own time zone: a day more or less is nothing here.
+        return (now - calendar.timegm(time.strptime(date, "%a %b %d %H:%M:%S %Y"))) / 86_400
+    except (ValueError, OverflowError):
+        return None
+
+
 def answer(octets: bytes) -> Answer:
     """What clamd says of a stream. Raises `WireError`."""
     said = _line(octets)

@@ -90,6 +90,11 @@ def is_whole(octets: bytes) -> bool:
     return length is not None and len(octets) - end - 4 >= length
 
 
+def is_pong(octets: bytes) -> bool:
+    """Whether the answer to `ping`, which is one line, has come to its end."""
+    return octets.endswith(b"\n")
+
+
 def pong(octets: bytes) -> str:
     """The version of the protocol that the answer to `ping` names. Raises `WireError`."""
     version, status, said = _first_line(octets)
