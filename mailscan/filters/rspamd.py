@@ -26,6 +26,8 @@ _does = choice("reject", "tempfail", "quarantine", "tag", "ignore")
 # X-Spamd-Bar of rspamd itself has as many.
 _LONGEST_BAR = 50
 MOST_SYMBOLS = 50
+# rspamd's own actions; a site can have others.
+ACTIONS = ("reject", "soft reject", "quarantine", "discard", "rewrite subject", "add header", "greylist", "no action")
 _LOCAL: tuple[str, ...] = ("127.0.0.1:11333",)
 
 
@@ -61,6 +63,10 @@ class Rspamd(Filter):
 
     decides = True
     writes = ("X-Spamd-Result", "X-Spamd-Bar", "X-Rspamd-Action")
+
+    def prepare(self) -> None:
+        """Gather what rspamd's actions mean by their names."""
+        self._means = {action: str(getattr(self, "on_" + action.replace(" ", "_"))) for action in ACTIONS}
 
     def ask(self, mail: Mail, outside: Outside) -> None:
         """Have rspamd begin."""
@@ -122,8 +128,7 @@ class Rspamd(Filter):
         return said
 
     def _does(self, answer: rspamd.Answer) -> str:
-        known: str = getattr(self, "on_" + answer.action.replace(" ", "_"), "")
-        return known or self.on_other
+        return self._means.get(answer.action, self.on_other)
 
     def _answer(self, mail: Mail, outside: Outside) -> rspamd.Answer:
         message = mail.message.raw[mail.message.start :]

@@ -95,7 +95,7 @@ def answer(octets: bytes) -> Answer:
         said = told.get("error")
         raise WireError(f"rspamd refused with status {status}: {quoted(str(said or '').encode('utf-8', 'replace'))}")
     action = told.get("action")
-    if not isinstance(action, str) or not action or len(action) > LONGEST_NAME:
+    if not isinstance(action, str) or not _is_name(action):
         raise WireError(f"rspamd's answer has no action: {quoted(body)}")
     score, threshold = _number(told.get("score")), _number(told.get("required_score"))
     if score is None:
@@ -162,7 +162,7 @@ def _symbols(told: object) -> list[Symbol]:
         raise WireError(f"rspamd's answer has {len(told)} symbols, more than {MOST_SYMBOLS}")
     symbols: list[Symbol] = []
     for name, facts in told.items():
-        if not name or len(name) > LONGEST_NAME or not isinstance(facts, dict):
+        if not _is_name(name) or not isinstance(facts, dict):
             raise WireError(
                 f"rspamd's answer has a symbol that cannot be one: {quoted(name.encode('utf-8', 'replace'))}"
             )
@@ -170,6 +170,10 @@ def _symbols(told: object) -> list[Symbol]:
         words = [str(one)[:LONGEST_OPTION] for one in options[:MOST_OPTIONS]] if isinstance(options, list) else []
         symbols.append(Symbol(name, _number(facts.get("score")) or 0.0, words))
     return sorted(symbols, key=lambda one: (-abs(one.score), one.name))
+
+
+def _is_name(word: str) -> bool:
+    return 0 < len(word) <= LONGEST_NAME and word.isprintable()
 
 
 def _number(value: object) -> float | None:

@@ -152,7 +152,7 @@ def _length(fields: dict[bytes, bytes]) -> int | None:
 
 def _symbols(body: bytes) -> tuple[str, ...]:
     """The names in the one line of SYMBOLS; "clients should be flexible" about line ends behind it."""
-    names = [name for name in re.split(rb"[,\s]+", body) if name]
+    names = [name for name in re.split(rb"[, ]+", body.rstrip(b"\r\n")) if name]
     if len(names) > MOST_SYMBOLS:
         raise WireError(f"spamd's answer has {len(names)} tests, more than {MOST_SYMBOLS}")
     for name in names:
