@@ -69,7 +69,8 @@ def test_who_answers_and_finds_nothing_is_not_well(tmp_path: Path) -> None:
         "can run here": "ok", "/ping": "ok", "GTUBE is rejected": "failed", "a letter is not": "ok",
     }  # fmt: skip
     assert states(checks, "clamav") == {
-        "can run here": "ok", "PING": "ok", "signatures": "warning", "EICAR is found": "failed", "a letter is not": "ok",
+        "can run here": "ok", "PING": "ok", "signatures": "warning", "EICAR is found": "failed",
+        "a letter is not": "ok",
     }  # fmt: skip
     assert "days old" in checks["clamav", "signatures"]["said"]
 

@@ -38,9 +38,9 @@ LAST = {"stalls", "trickles", "never reads"}
 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("use", RIGHT)
-def test_a_fault_is_on_error_in_time(use: str, fault: str, record_property: Any) -> None:
+def test_a_fault_is_on_error_in_time(use: str, fault: str) -> None:
     answer = (BROKEN if fault == "CR LF in a field" else RIGHT)[use]
-    rule: dict[str, Any] = {"use": use, "timeout": TIMEOUT}
+    rule: dict[str, Any] = {"use": use, "timeout": TIMEOUT, "max_size": "10 MB"}
     if use == "clamav":
         rule["action"] = "quarantine"
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
