@@ -134,7 +134,7 @@ def test_the_real_ones_are_well(tmp_path: Path, form: str) -> None:
     assert done.status == 0, done.out
     if form == "text":
         lines = done.out.decode().splitlines()
-        assert lines[-1] == "all 20 are well"
+        assert lines[-1] == "all 19 are well"
         assert "score 9" in done.out.decode() and "Own.Test.EICAR" in done.out.decode()
     else:
         assert all(one["state"] == "ok" for one in json.loads(done.out)["checks"])

@@ -33,7 +33,7 @@ FLOORS: tuple[set[str], ...] = (
         "probe",
         "specimens",
     },
-    {"trusted", "keys", "addresses", "networks", "words", "timer", "outside", "unpack", "guard"}
+    {"trusted", "keys", "addresses", "networks", "words", "timer", "outside", "exchange", "unpack", "guard"}
     | {"filetype", "inside", "wire", "servers"},
     {"filters", "userfile"},
     {"rule", "doctor", "doubts", "starter", "policy", "pipeline"}
