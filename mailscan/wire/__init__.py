@@ -9,7 +9,7 @@ from __future__ import annotations
 from mailscan.errors import FilterError
 
 # Of what a scanner wrote, as much as one line for people holds.
-SHOWN = 200
+SHOWN = 80
 
 
 class WireError(FilterError):
