@@ -90,7 +90,7 @@ class _Run:
             self.envelope, message = with_envelope(self.request, raw)
         # The walk keeps its own deadline; this limit is there in case something in it does not.
         with Limit(self.left(self.kept_back / 2)):
-            verdict = walk(Mail(self.envelope, message), policy, Outside(self.end - self.kept_back))
+            verdict = walk(Mail(self.envelope, message), policy, Outside(self.end - self.kept_back, policy.outside))
             octets = render(self.request.format, verdict, message)
         self.write(octets)
         try:
