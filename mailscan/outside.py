@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Obtained = tuple[str, tuple[bytes, ...], str]
 
     class Settings(Protocol):
-        resolvers: Sequence[tuple[str, int]]
+        resolvers: tuple[tuple[str, int], ...]
         timeout: float
 
 
