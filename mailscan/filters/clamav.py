@@ -72,7 +72,7 @@ class ClamAV(Filter):
         everything = Evidence("1", mail.message.start, len(mail.message.raw))
         found: Finding | None = None
         if len(octets) > self.max_size:
-            yield _unseen(f"the message has {len(octets)} octets, and max_size is {self.max_size}", everything)
+            yield _unseen(f"the message is larger than max_size, {self.max_size} octets", everything)
         elif found := self._found(octets, "the message", everything, outside):
             if not found.note:
                 found.evidence = tuple(self._places(mail, outside)) or found.evidence
@@ -124,7 +124,7 @@ class ClamAV(Filter):
     def _found(self, octets: bytes, what: str, where: Evidence, outside: Outside) -> Finding | None:
         answer = self._answer(octets, outside)
         if answer.too_large:
-            return _unseen(f"{what} has {len(octets)} octets, more than clamd takes", where)
+            return _unseen(f"{what} is larger than clamd takes (its StreamMaxLength)", where)
         if not answer.signature or _among(answer.signature, self.allow):
             return None
         if _among(answer.signature, self.not_scanned):

@@ -79,7 +79,7 @@ class Rspamd(Filter):
         """Yields "rspamd.ACTION", a note where the mail is to go through, or the note "rspamd.not-scanned"."""
         raw = mail.message.raw
         if len(raw) > self.max_size:
-            what = f"the message has {len(raw)} octets, and max_size is {self.max_size}"
+            what = f"the message is larger than max_size, {self.max_size} octets"
             yield Finding("rspamd.not-scanned", what, note=True)
             return
         answer = self._answer(mail, outside)

@@ -76,7 +76,7 @@ class SpamAssassin(Filter):
         """Yields "spamassassin.spam", or the note "spamassassin.score" or "spamassassin.not-scanned"."""
         raw = mail.message.raw
         if len(raw) > self.max_size:
-            what = f"the message has {len(raw)} octets, and max_size is {self.max_size}"
+            what = f"the message is larger than max_size, {self.max_size} octets"
             yield Finding("spamassassin.not-scanned", what, note=True)
             return
         answer = self._answer(mail, outside)
