@@ -1,0 +1,109 @@
+"""The test suites of RFC 7208 and RFC 4408, through the `spf` filter, against a real DNS server."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from nameserver import quoted, unbound
+
+from mailscan.envelope import Envelope
+from mailscan.mail import Mail
+from mailscan.message import Message
+from mailscan.outside import Outside
+from mailscan.pipeline import scan
+from mailscan.policy import Policy, build_policy
+
+MESSAGE = Message(b"From: a@b.example\n\nx\n")
+
+
+def scenarios(corpora: Path, name: str) -> Iterator[dict[str, Any]]:
+    # The files are ISO 8859-1 in places; their octets are those of the DNS.
+    text = (corpora / "auth/spf" / name).read_text("latin-1")
+    yield from yaml.safe_load_all(text)
+
+
+def zone(scenario: dict[str, Any]) -> tuple[list[tuple[str, str, str]], list[str]]:
+    """(records, names that never answer). An SPF record is a TXT record too where there is none (see the file's head)."""
+    records: list[tuple[str, str, str]] = []
+    silent: list[str] = []
+    for raw, entries in scenario["zonedata"].items():
+        name = raw.rstrip(".")
+        kinds = {kind for one in entries if isinstance(one, dict) for kind in one}
+        for one in entries:
+            if one == "TIMEOUT":
+                silent.append(name)
+                continue
+            for kind, data in one.items():
+                if data == "NONE":
+                    continue
+                if kind in ("SPF", "TXT"):
+                    pieces = [data] if isinstance(data, str) else data
+                    text = " ".join(quoted(part) for piece in pieces for part in halves(piece.encode("latin-1")))
+                    records.append(
+                        (name, "TXT" if kind == "TXT" else "TYPE99", text if kind == "TXT" else generic(pieces))
+                    )
+                    if kind == "SPF" and "TXT" not in kinds:
+                        records.append((name, "TXT", text))
+                elif kind == "MX":
+                    records.append((name, "MX", f"{data[0]} {data[1].rstrip('.')}."))
+                elif kind in ("PTR", "CNAME"):
+                    records.append((name, kind, data.rstrip(".") + "."))
+                else:
+                    records.append((name, kind, data))
+    return records, silent
+
+
+def halves(octets: bytes) -> list[bytes]:
+    return [octets[at : at + 255] for at in range(0, len(octets) or 1, 255)]
+
+
+def generic(pieces: list[str]) -> str:
+    octets = b"".join(bytes([len(part)]) + part for piece in pieces for part in halves(piece.encode("latin-1")))
+    return f"\\# {len(octets)} {octets.hex()}"
+
+
+def judged(policy: Policy, test: dict[str, Any]) -> tuple[str, Any]:
+    mail = Mail(Envelope(sender=test["mailfrom"], helo=test["helo"], client_ip=test["host"].lower()), MESSAGE)
+    verdict = scan(mail, policy, Outside(time.monotonic() + 30, policy.outside))
+    (asked,) = verdict.account
+    assert not asked.why, asked.why
+    return asked.findings[-1].code.removeprefix("spf."), asked.findings[-1]
+
+
+def differences(corpora: Path, folder: Path, name: str) -> tuple[int, dict[str, tuple[str, str]]]:
+    """(how many tests there are, {a test that came out otherwise: (what came out, what is preferred)})."""
+    count = 0
+    wrong: dict[str, tuple[str, str]] = {}
+    for scenario in scenarios(corpora, name):
+        records, silent = zone(scenario)
+        with unbound(folder, records, silent) as port:
+            tables = {
+                "outside": {"resolvers": [f"127.0.0.1:{port}"], "timeout": 1.0},
+                "filter": [{"use": "spf", "check_helo": False, "explain": True}],
+            }
+            policy = build_policy("test", b"", tables, "/")
+            for title, test in scenario["tests"].items():
+                count += 1
+                result, finding = judged(policy, test)
+                preferred = test["result"] if isinstance(test["result"], str) else test["result"][0]
+                if result != preferred:
+                    wrong[title] = (f"{result} {finding.detail}", str(test["result"]))
+                said = (finding.reply or "").partition(": ")[2]
+                owed = test.get("explanation", "DEFAULT")
+                if result == "fail" and said != ("" if owed == "DEFAULT" else owed):
+                    wrong[title] = (said, owed)
+    return count, wrong
+
+
+def test_rfc_7208(corpora: Path, tmp_path: Path) -> None:
+    assert differences(corpora, tmp_path, "rfc7208-tests.yml") == (203, {})
+
+
+def test_rfc_4408(corpora: Path, tmp_path: Path) -> None:
+    count, wrong = differences(corpora, tmp_path, "rfc4408-tests.yml")
+    assert set(wrong) == set(), json.dumps(wrong, indent=1)
