@@ -66,10 +66,11 @@ def check_host(ip: str, sender: str, helo: str, outside: Outside, receiver: str)
     domain = (sender.rpartition("@")[2] or helo) if sender else helo
     hand, until = in_hand.set(outside), _until.set(time.monotonic() + SECONDS)
     try:
-        query = spf.query(i=ip, s=sender, h=helo, receiver=receiver, strict=True)
+        query = _query(spf)(i=ip, s=sender, h=helo, receiver=receiver, strict=True)
         query.t = str(int(outside.now()))
         # Only the domain owner's own words are told: an empty text stands for those of pyspf.
-        query.defexps = query.exps = dict.fromkeys((*query.exps, *RESULTS), "")
+        query.exps = dict.fromkeys((*query.exps, *RESULTS), "")
+        query.defexps = dict(query.exps)
         result, _, text = query.check()
     except Exception as error:  # noqa: BLE001 - what the reader cannot take, the record is no SPF record for
         return Spf("permerror", identity, domain, problem=f"{type(error).__name__}: {error}"[:200])
@@ -105,6 +106,33 @@ def pyspf() -> ModuleType:
         import spf
     spf.DNSLookup = _lookup
     return spf  # type: ignore[no-any-return]
+
+
+_classes: dict[ModuleType, type] = {}
+
+
+def _query(spf: ModuleType) -> type:
+    """pyspf's evaluation, which takes a DNS error for the answer of `ptr`; RFC 7208 5.5 passes such a name over."""
+    if spf not in _classes:
+
+        class Query(spf.query):  # type: ignore[misc, name-defined]
+            def validated_ptrs(self) -> list[str]:
+                """The names of the client that lead back to it, among the first ten."""
+                found = []
+                try:
+                    names = self.dns_ptr(self.i)[: spf.MAX_PTR]
+                except spf.TempError:
+                    return []
+                for name in names:
+                    try:
+                        if self.cidrmatch(self.dns_a(name, self.A), self.cidrmax):
+                            found.append(name)
+                    except spf.TempError:
+                        continue
+                return found
+
+        _classes[spf] = Query
+    return _classes[spf]
 
 
 def _lookup(name: str, qtype: str, strict: object = True, timeout: float = SECONDS) -> list[tuple[object, object]]:

@@ -29,6 +29,11 @@ def quoted(octets: bytes) -> str:
     return '"' + "".join(chr(o) if 32 <= o < 127 and o not in b'"\\' else f"\\{o:03d}" for o in octets) + '"'
 
 
+def owned(name: str) -> str:
+    """A name as a zone file writes it."""
+    return "".join(char if char.isalnum() or char in "-_." else f"\\{ord(char):03d}" for char in name)
+
+
 def program(name: str) -> str:
     found = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
     if not found:
@@ -59,11 +64,16 @@ def unbound(folder: Path, records: Iterable[tuple[str, str, str]], silent: Itera
         "  num-threads: 1",
         "  module-config: iterator",
         "  do-ip6: no",
+        "  rrset-roundrobin: no",
         '  local-zone: "." static',
     ]
+    records, silent = list(records), set(silent)
     lines += [f'  local-zone: "{name}." deny' for name in silent]
+    # A zone that is silent is so for all below it; what has data there is a zone of its own, which speaks.
+    below = {name for name, *_ in records if name not in silent and any(name.endswith(f".{one}") for one in silent)}
+    lines += [f'  local-zone: "{owned(name)}." static' for name in sorted(below)]
     for name, rdtype, data in records:
-        line = f"{name}. 60 IN {rdtype} {data}"
+        line = f"{owned(name)}. 60 IN {rdtype} {data}"
         lines.append(f"  local-data: '{line}'" if "'" not in line else f'  local-data: "{line}"')
     (folder / "unbound.conf").write_text("\n".join([*lines, "remote-control:", "  control-enable: no", ""]), "ascii")
     server = subprocess.Popen([exe, "-d", "-c", str(folder / "unbound.conf")], stderr=subprocess.PIPE)
