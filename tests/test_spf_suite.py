@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from nameserver import quoted, unbound
 
@@ -115,6 +116,26 @@ def test_rfc_7208(corpora: Path, tmp_path: Path) -> None:
     assert differences(corpora, tmp_path, "rfc7208-tests.yml") == (203, {})
 
 
+# Where RFC 7208 wants another result than the one that RFC 4408's suite prefers; it allows each of them.
+EXPLAINED = {
+    "spfonly": ("none", "RFC 7208 3.1: records of type SPF are not asked for any more"),
+    "spfoverride": ("fail", "RFC 7208 3.1: the TXT record counts, not that of type SPF"),
+    "multispf2": ("pass", "RFC 7208 3.1: there is one TXT record; those of type SPF do not count"),
+    "multitxt1": ("permerror", "RFC 7208 4.5: two TXT records are a permerror, whatever there is of type SPF"),
+    "txttimeout": ("temperror", "RFC 7208 4.4: TXT is the only type asked for, and its time-out is a temperror"),
+    "exists-dnserr": ("temperror", "RFC 7208 5: a DNS error in a mechanism is a temperror"),
+    "invalid-domain-empty-label": ("fail", "RFC 7208 4.8: a name that is no domain name does not match"),
+    "invalid-domain-long": ("fail", "RFC 7208 4.8: a name that is no domain name does not match"),
+    "invalid-domain-long-via-macro": ("fail", "RFC 7208 4.8: a name that is no domain name does not match"),
+    "mx-limit": ("permerror", "RFC 7208 4.6.4: more than ten MX records are a permerror"),
+}
+
+
 def test_rfc_4408(corpora: Path, tmp_path: Path) -> None:
     count, wrong = differences(corpora, tmp_path, "rfc4408-tests.yml")
-    assert set(wrong) == set(), json.dumps(wrong, indent=1)
+    assert count == 191
+    assert {title: came.partition(" ")[0] for title, (came, _) in wrong.items()} == {
+        title: result for title, (result, _) in EXPLAINED.items()
+    }, json.dumps(wrong, indent=1)
+    for title, (_, allowed) in wrong.items():
+        assert f"'{EXPLAINED[title][0]}'" in allowed, title
