@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mailscan.outside import Outside
 
 _WHAT = ("client", "sender", "helo")
+_CLIENT: tuple[str, ...] = ("client",)
 
 
 def _zone(text: str) -> str:
@@ -70,7 +71,7 @@ class Dnsbl(Filter):
     """
 
     zones = option(zones, (), "the lists, and what their answers weigh")
-    of = option(choices(*_WHAT), ("client",), 'what is looked up: "client", "sender", "helo"')
+    of = option(choices(*_WHAT), _CLIENT, 'what is looked up: "client", "sender", "helo"')
     at_least = optional(number, "findings only when the listings weigh this or more together")
 
     stage = MAIL
