@@ -180,11 +180,11 @@ class _Walk:
 
     def note(self, rule: Rule, finding: Finding) -> list[float]:
         """A note decides nothing, but its header fields go with the mail: a score that is too low to matter, say.
-        Gives that score where the rule adds up what its filter says.
+        Gives that score where it has the action `score`, and the rule adds up what its filter says.
         """
         if rule.action != "ignore" and (finding.headers or finding.edits):
             self.keep(rule, finding, "tag")
-        adds = rule.action == "score" and rule.score is None and finding.score is not None
+        adds = finding.action == "score" == rule.action and rule.score is None
         return [finding.score or 0.0] if adds else []
 
     def keep(self, rule: Rule, finding: Finding, action: Action) -> None:

@@ -94,7 +94,7 @@ class Finding(Record):
     `headers` are (name, value) pairs to add if the mail goes through. `action`, `reply` (a generic text for the
     sender) and `score` are given only where the filter itself must speak; what the rule says outranks them.
     A `note` is said in the log and by `--explain` and decides nothing (for instance `*.not-scanned`); its headers go
-    with a mail that goes through, and its score counts where the rule adds up what its filter says.
+    with a mail that goes through; one of the action `score` counts where the rule adds up what its filter says.
     """
 
     __slots__ = ("code", "detail", "score", "headers", "evidence", "action", "reply", "edits", "note")

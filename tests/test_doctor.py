@@ -15,6 +15,10 @@ from daemons import spamd as real_spamd
 from faults import faulty
 from running import mailscan, policy
 
+from mailscan.doctor import examine
+from mailscan.policy import build_policy
+from mailscan.recording import Prepared
+
 QUIET = '[log]\nto = "none"\n'
 
 
@@ -123,6 +127,38 @@ def test_what_is_said_cannot_move_a_cursor(tmp_path: Path) -> None:
     with serving(b"\x1b[2J\x1b[31mSPAMD\r\n") as server:
         done = mailscan("doctor", "--policy", policy(tmp_path, QUIET + rule("spamassassin", server.address)), stdin=b"")
     assert done.status == 1 and b"\x1b" not in done.out
+
+
+GOOD_LIST = {
+    "2.0.0.127.list.example A": ["127.0.0.2"], "1.0.0.127.list.example A": "nxdomain",
+    "test.list.example A": ["127.0.0.2"], "invalid.list.example A": "nxdomain",
+    "org NS": ["a.example", "b.example"], "mailscan-doctor.invalid A": "nxdomain",
+}  # fmt: skip
+LISTS = {"use": "dnsbl", "zones": {"list.example": 1.0}, "of": ["client", "helo"], "action": "reject"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "failed"),
+    [
+        ({}, []),
+        # Nobody has the list any more; it answers everything; it does not answer this resolver; nor the resolver us.
+        ({"2.0.0.127.list.example A": "nxdomain"}, ["2.0.0.127 is listed"]),
+        ({"1.0.0.127.list.example A": ["127.0.0.2"]}, ["1.0.0.127 is not"]),
+        ({"invalid.list.example A": ["192.0.2.1"]}, ["invalid is not"]),
+        ({"2.0.0.127.list.example A": ["127.255.255.254"]}, ["2.0.0.127 is listed"]),
+        ({"test.list.example A": "servfail"}, ["test is listed"]),
+        ({"org NS": "timeout"}, ["NS of org"]),
+        ({"org NS": []}, ["NS of org"]),
+        ({"mailscan-doctor.invalid A": ["192.0.2.80"]}, ["a name below invalid"]),
+    ],
+)
+def test_lists_and_resolvers(changed: dict[str, Any], failed: list[str]) -> None:
+    made = build_policy("test.toml", b"", {"filter": [LISTS, {"use": "spf"}], "log": {"to": "none"}}, "/")
+    answers = {"dns": {**GOOD_LIST, **changed}}
+    checks = list(examine(made, lambda deadline: Prepared(deadline, answers)))
+    wrong = [one.probe.what.rpartition(": ")[2] for one in checks if one.probe.state != "ok"]
+    assert wrong == failed
+    assert len(checks) == 1 + 1 + 4 + 1 + 2
 
 
 @pytest.mark.parametrize("form", ["text", "json"])

@@ -100,7 +100,7 @@ def test_notes_decide_nothing() -> None:
 
 @pytest.mark.parametrize("action", ["accept", "reject", "tempfail", "quarantine", "tag", "ignore", "score", None])
 def test_the_fields_of_a_note_go_with_the_mail_and_decide_nothing(action: str | None) -> None:
-    note = Finding("x.low", headers=[("X-Low", "1")], score=2.5, note=True)
+    note = Finding("x.low", headers=[("X-Low", "1")], score=2.5, note=True, action="score")
     keys = {} if action is None else {"action": action}
     verdict = judge(rule(Says(note), **keys), reject=2.0)
     if action == "score":
@@ -109,6 +109,8 @@ def test_the_fields_of_a_note_go_with_the_mail_and_decide_nothing(action: str | 
         assert (verdict.action, verdict.score, verdict.quarantine) == ("accept", 0, "")
         assert verdict.edits.add == (() if action == "ignore" else (("X-Low", "1"),))
     assert verdict.account[0].action is None
+    plain = Finding("x.low", headers=[("X-Low", "1")], score=2.5, note=True)
+    assert judge(rule(Says(plain), action="score"), reject=2.0).score == 0
     # The rule's own score is for what is found.
     assert judge(rule(Says(note), score=3.0), reject=2.0).action == "accept"
     # A mail that is rejected takes no fields with it.

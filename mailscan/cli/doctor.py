@@ -41,7 +41,7 @@ def doctor(policy_path: str | None, form: str) -> int:
     policy = load_policy(find_policy(policy_path, os.environ, os.geteuid()))
     checks: list[Checked] = []
     terminal = form == "text" and sys.stderr is not None and sys.stderr.isatty()
-    for checked in examine(policy, Outside):
+    for checked in examine(policy, lambda deadline: Outside(deadline, policy.outside)):
         checks.append(checked)
         if terminal:
             click.echo(

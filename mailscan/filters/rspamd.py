@@ -87,7 +87,7 @@ class Rspamd(Filter):
         note = does in ("tag", "ignore")
         shown = [_shown(one) for one in answer.symbols[:MOST_SYMBOLS]]
         more = f" (and {len(answer.symbols) - MOST_SYMBOLS} more)" if len(answer.symbols) > MOST_SYMBOLS else ""
-        action: Action | None = None if note else does  # type: ignore[assignment]
+        action: Action = "score" if note else does  # type: ignore[assignment]
         yield Finding(
             f"rspamd.{_code(answer.action)}",
             f"{answer.score:.2f} of {answer.threshold:.2f}: {', '.join(shown) or 'no symbol'}{more}",

@@ -88,7 +88,7 @@ class SpamAssassin(Filter):
             score=answer.score,
             headers=self.fields(answer),
             evidence=[Evidence("1", mail.message.start, len(raw))],
-            action="reject" if high else None,
+            action="reject" if high else "score",
             note=not high,
         )
 
