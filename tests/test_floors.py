@@ -30,11 +30,14 @@ FLOORS: tuple[set[str], ...] = (
         "extents",
         "delimiters",
         "decodings",
+        "probe",
+        "specimens",
     },
     {"trusted", "keys", "addresses", "networks", "words", "timer", "outside", "unpack", "guard"}
-    | {"filetype", "inside"},
+    | {"addressing", "channel", "resolver", "asker", "recording", "spfcheck"}
+    | {"filetype", "inside", "wire"},
     {"filters", "userfile"},
-    {"rule", "doubts", "starter", "policy", "pipeline"}
+    {"rule", "doctor", "doubts", "starter", "policy", "pipeline"}
     | {"render", "outgoing", "document", "explain", "journal", "structure"},
     {"cli", "__main__"},
 )
