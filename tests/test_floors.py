@@ -32,6 +32,7 @@ FLOORS: tuple[set[str], ...] = (
         "decodings",
     },
     {"trusted", "keys", "addresses", "networks", "words", "timer", "outside", "unpack", "guard"}
+    | {"addressing", "channel", "resolver", "asker", "recording", "spfcheck"}
     | {"filetype", "inside"},
     {"filters", "userfile"},
     {"rule", "doubts", "starter", "policy", "pipeline"}

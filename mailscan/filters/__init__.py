@@ -11,9 +11,10 @@ from mailscan.mail import MESSAGE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from mailscan.mail import Mail
+    from mailscan.networks import Network
     from mailscan.outside import Outside
     from mailscan.verdict import Finding
 
@@ -30,8 +31,14 @@ class Filter(Table):
     needs: tuple[str, ...] = ()
     # Whether its findings carry an action of their own. If not, the rule must say `action` or `score`.
     decides: bool = False
+    # Whether it has, among its keys, an action for each result: then the rule has no word of its own, but to try it.
+    has_rows: bool = False
+    # The site's own networks, for filters that leave our own clients alone; the rule says them.
+    ours: Sequence[Network] = ()
     # Names of the header fields it can write: removed from incoming mail. "X-Spam-*" stands for all that begin so.
     writes: tuple[str, ...] = ()
+    # Whether it asks the network.
+    asks_network: bool = False
     # What the rule's `timeout` (seconds) and `on_error` are when the policy does not say.
     timeout: float = 10.0
     on_error: str = "tempfail"
@@ -42,7 +49,11 @@ class Filter(Table):
         """
 
     def ask(self, mail: Mail, outside: Outside) -> None:
-        """Start what must be waited for. Called for every rule that may be asked, before the first `check`."""
+        """Ask outside all that `check` will ask, so that the answers are known when it does; for `asks_network`.
+
+        Called before the first `check` for every rule that may be asked, in a thread of a process of its own, where it
+        must do nothing but wait. What it raises is passed over: `check` meets it again.
+        """
 
     def check(self, mail: Mail, outside: Outside) -> Iterable[Finding]:
         """Judge the mail: yield what was found, nothing if it is clean. May raise `FilterError`."""
