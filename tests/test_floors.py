@@ -35,7 +35,7 @@ FLOORS: tuple[set[str], ...] = (
     | {"addressing", "channel", "resolver", "asker", "recording", "spfcheck"}
     | {"filetype", "inside"},
     {"filters", "userfile"},
-    {"rule", "doubts", "starter", "policy", "pipeline"}
+    {"rule", "doubts", "starter", "policy", "pipeline", "cases"}
     | {"render", "outgoing", "document", "explain", "journal", "structure"},
     {"cli", "__main__"},
 )
