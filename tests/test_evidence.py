@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-import tomllib
 from pathlib import Path
 
 import pytest
-from test_cases import FOUND, judge
+from test_cases import FOUND
 
+from mailscan.cases import Case
 from mailscan.envelope import Envelope
 from mailscan.mail import Mail
 from mailscan.message import Message
@@ -68,8 +68,8 @@ def test_what_is_found_is_pointed_at(rule: dict[str, object], octets: bytes | No
 
 @pytest.mark.parametrize("folder", FOUND, ids=lambda folder: f"{folder.parent.name}/{folder.name}")
 def test_in_all_cases(folder: Path) -> None:
-    raw = (folder / "message.eml").read_bytes()
-    case = tomllib.loads((folder / "case.toml").read_text(encoding="utf-8"))
-    for rule in judge(raw, case, folder)["rules"]:
+    case = Case(str(folder))
+    raw = case.raw
+    for rule in case.judge()["rules"]:
         for finding in rule["findings"] if rule["use"] in ("subject", "attachments", "ambiguity") else ():
             check(Message(raw), Finding(finding["code"], evidence=[Evidence(**one) for one in finding["evidence"]]))

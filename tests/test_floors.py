@@ -37,7 +37,7 @@ FLOORS: tuple[set[str], ...] = (
     | {"addressing", "channel", "resolver", "asker", "recording", "spfcheck"}
     | {"filetype", "inside", "wire"},
     {"filters", "userfile"},
-    {"rule", "doctor", "doubts", "starter", "policy", "pipeline"}
+    {"rule", "doctor", "doubts", "starter", "policy", "pipeline", "cases"}
     | {"render", "outgoing", "document", "explain", "journal", "structure"},
     {"cli", "__main__"},
 )

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mailscan.cli import tryout
+from mailscan.cli.cases import test_command
 from mailscan.cli.doctor import HELP as DOCTOR_HELP
 from mailscan.cli.options import SCAN_OPTIONS, ScanOption
 from mailscan.cli.people import list_filters, show_filter, versions
@@ -101,7 +103,8 @@ def values_of(context: click.Context) -> Values:
     return {option.key: given[option.key] for option in SCAN_OPTIONS}
 
 
-def _click_option(option: ScanOption) -> click.Option:
+def click_option(option: ScanOption) -> click.Option:
+    """The option as click knows it."""
     if not option.metavar:
         return click.Option([option.name, option.key], is_flag=True, default=False, help=option.help)
     return click.Option(
@@ -127,7 +130,7 @@ def _scan(context: click.Context, /, **_: object) -> None:
 scan_command = click.Command(
     "scan",
     callback=_scan,
-    params=[_click_option(option) for option in SCAN_OPTIONS],
+    params=[click_option(option) for option in SCAN_OPTIONS],
     help=SCAN_HELP,
     short_help="Judge one message (what `mailscan` does without a command).",
 )
@@ -178,12 +181,16 @@ group.add_command(
             click.Option(["--headers"], is_flag=True, help="List the header fields instead, those of --part if given."),
             click.Option(["--all"], is_flag=True, help="Show everything, however long it is."),
             click.Option(["--rules"], is_flag=True, help="Ask the rules of the policy too."),
-            *map(_click_option, SHARED),
+            *map(click_option, SHARED),
         ],
         help=SHOW_HELP,
         short_help="Show what a message is made of, and in how many ways it can be read.",
     )
 )
+
+
+group.add_command(tryout.command([*map(click_option, tryout.OPTIONS)]))
+group.add_command(test_command)
 
 
 def _show_version(context: click.Context) -> None:
