@@ -1,4 +1,4 @@
-"""What all tests share: where the corpora lie, and `--bless`."""
+"""What all tests share: where the corpora lie, programs that need not be there, and `--bless`."""
 
 from __future__ import annotations
 
@@ -21,3 +21,16 @@ def corpora() -> Path:
     if not CORPORA.is_dir():
         pytest.skip(f"no corpora at {CORPORA}; set MAILSCAN_CORPORA")
     return CORPORA
+
+
+@pytest.fixture(scope="session")
+def seven_zip() -> str:
+    """The `7z` program; without it the test is skipped, visibly, and fails where CI should have installed it."""
+    from mailscan.unpack import program
+
+    found = program.program()
+    if not found:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(
+            "no 7z program on this machine: .ci/apt names its package"
+        )
+    return found

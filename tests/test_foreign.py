@@ -26,7 +26,7 @@ with tarfile.open(fileobj=TAR, mode="w") as _tar:
 DATA = TAR.getvalue()
 
 needs_libarchive = pytest.mark.skipif(not clibarchive.version(), reason="no libarchive on this machine")
-needs_7z = pytest.mark.skipif(not program.program(), reason="no 7z program on this machine")
+needs_7z = pytest.mark.usefixtures("seven_zip")
 
 
 def budget(seconds: float = 3.0) -> Budget:
