@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
 import threading
 import time
@@ -44,7 +45,7 @@ def alias(query: dns.message.Message, *targets: str) -> bytes:
     """The name asked for is an alias of the first target, that of the next; "@" is the name asked for."""
     names = [str(query.question[0].name), *targets]
     names = [names[0] if name == "@" else name for name in names]
-    return answer(query, *(f"{one} CNAME {other}" for one, other in zip(names, names[1:], strict=False)))
+    return answer(query, *(f"{one} CNAME {other}" for one, other in itertools.pairwise(names)))
 
 
 def long_chain(query: dns.message.Message, tcp: bool) -> list[bytes]:
