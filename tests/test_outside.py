@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
 import threading
 import time
@@ -40,9 +41,16 @@ def answer(query: dns.message.Message, *records: str, rcode: int = 0, flags: int
     return response.to_wire()
 
 
+def alias(query: dns.message.Message, *targets: str) -> bytes:
+    """The name asked for is an alias of the first target, that of the next; "@" is the name asked for."""
+    names = [str(query.question[0].name), *targets]
+    names = [names[0] if name == "@" else name for name in names]
+    return answer(query, *(f"{one} CNAME {other}" for one, other in itertools.pairwise(names)))
+
+
 def long_chain(query: dns.message.Message, tcp: bool) -> list[bytes]:
-    label = int(query.question[0].name.labels[0].decode().strip("x") or 0)
-    return [answer(query, f"{query.question[0].name} CNAME x{label + 1}.example.")]
+    digits = query.question[0].name.labels[0].decode().strip("x")
+    return [alias(query, f"x{int(digits) + 1 if digits.isdigit() else 1}.example.")]
 
 
 FAULTS: list[tuple[Reply, str]] = [
@@ -53,8 +61,8 @@ FAULTS: list[tuple[Reply, str]] = [
     (lambda query, tcp: [b"\xff" * 60_000], "no answer in time"),
     (lambda query, tcp: [answer(query)[:2] + b"\x81\x80\x00\x01\xff\xff\x00\x00\x00\x00"], "no answer in time"),
     (lambda query, tcp: [b"\0\0" + answer(query, "x.example. A 192.0.2.1")[2:]], "no answer in time"),
-    (lambda query, tcp: [answer(query, "x.example. CNAME x.example.")], "loop"),
-    (lambda query, tcp: [answer(query, "x.example. CNAME y.example.", "y.example. CNAME x.example.")], "loop"),
+    (lambda query, tcp: [alias(query, "@")], "loop"),
+    (lambda query, tcp: [alias(query, "y.example.", "@")], "loop"),
     (long_chain, "a chain of more than 8 CNAMEs"),
     (lambda query, tcp: [b"garbage"] if tcp else [answer(query, flags=dns.flags.TC)], "cannot be read"),
     (lambda query, tcp: [] if tcp else [answer(query, flags=dns.flags.TC)], "closed the connection"),

@@ -1,0 +1,141 @@
+"""`--record` and `--replay`: the same verdict, and the network is not touched."""
+
+from __future__ import annotations
+
+import json
+import socket
+import tarfile
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from nameserver import unbound
+from running import QUIET, mailscan, policy
+
+from mailscan.document import document, to_json
+from mailscan.envelope import Envelope
+from mailscan.mail import Mail
+from mailscan.message import Message
+from mailscan.outside import Outside
+from mailscan.pipeline import scan
+from mailscan.policy import Policy, load_policy
+from mailscan.recording import Replay, record
+
+ARGS = ("--format", "json", "--client-ip", "198.51.100.7", "--sender", "joe@d.example", "--helo", "h.example")
+RECORDS = [
+    ("d.example", "TXT", '"v=spf1 a:x.d.example ~all"'),
+    ("x.d.example", "A", "192.0.2.9"),
+    ("7.100.51.198.l.test", "A", "127.0.0.2"),
+]
+OWN = """from mailscan import Finding
+
+def check(mail, outside):
+    yield Finding("own.now", f"{outside.now()} {outside.dns('x.d.example', 'A').records}")
+    yield Finding("own.size", str(len(outside.dns(f"s{len(mail.message.raw)}.test", "A").records)))
+"""
+RULES = """[outside]
+resolvers = "127.0.0.1:{port}"
+timeout = 0.15
+[score]
+tag = 1
+[[filter]]
+use = "spf"
+[[filter]]
+use = "dnsbl"
+zones = {{ "l.test" = 2.0, "silent.test" = 1.0 }}
+[[filter]]
+use = "./own.py"
+action = "tag"
+"""
+
+
+def without_times(octets: bytes | str) -> Any:
+    said = json.loads(octets)
+    for rule in said["rules"]:
+        del rule["ms"]
+    return said
+
+
+def messages(corpora: Path, count: int) -> list[bytes]:
+    found: list[bytes] = []
+    for path in sorted((corpora / "corpora").glob("*.tar.xz")):
+        with tarfile.open(path) as archive:
+            for one in archive:
+                file = archive.extractfile(one) if one.isfile() else None
+                if file and not one.name.endswith(("cmds", "README")):
+                    found.append(file.read())
+                if len(found) == count:
+                    return found
+    return found
+
+
+def test_a_question_that_is_not_in_the_record_is_on_error(tmp_path: Path) -> None:
+    (tmp_path / "r").write_text('{"mailscan": 1, "policy": "x", "clock": 1, "answers": []}')
+    rules = policy(tmp_path, QUIET + '[[filter]]\nuse = "dnsbl"\nzones = { "l.test" = 1 }\non_error = "reject"\n')
+    done = mailscan(*ARGS, "--policy", rules, "--replay", str(tmp_path / "r"))
+    said = json.loads(done.out)
+    assert (done.status, said["rules"][0]["outcome"]) == (77, "error")
+    assert "the record has no answer to dns 7.100.51.198.l.test A" in done.out.decode()
+    assert "another policy" in done.err
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", "{}", '{"mailscan": 2}', '{"mailscan": 1, "policy": "", "clock": 0, "answers": [1]}', "[" * 99999],
+)
+def test_what_is_no_record(tmp_path: Path, text: str) -> None:
+    (tmp_path / "r").write_text(text)
+    done = mailscan("--replay", str(tmp_path / "r"))
+    assert (done.status, done.err.count("\n")) == (75, 1)
+    assert "--replay" in done.err
+    assert "Traceback" not in done.err
+
+
+def test_files_that_cannot_be_used(tmp_path: Path) -> None:
+    assert mailscan("--replay", str(tmp_path / "none")).status == 75
+    assert mailscan("--record", str(tmp_path)).status == 75
+    assert mailscan("--record", "x", "--replay", "x").status == 75
+
+
+FACTS: dict[str, Any] = {"client_ip": "198.51.100.7", "sender": "joe@d.example", "helo": "h.example"}
+
+
+def judge(raw: bytes, rules: Policy, outside: Outside) -> Any:
+    return without_times(to_json(document(scan(Mail(Envelope(**FACTS), Message(raw)), rules, outside))))
+
+
+def test_a_hundred_messages_of_the_corpus(corpora: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mails = messages(corpora, 100)
+    assert len(mails) == 100
+    (tmp_path / "own.py").write_text(OWN)
+    recorded = []
+    (tmp_path / "dns").mkdir()
+    with unbound(tmp_path / "dns", RECORDS, silent=["silent.test"]) as port:
+        rules = load_policy(policy(tmp_path, RULES.format(port=port)))
+        for number, raw in enumerate(mails):
+            outside = Outside(time.monotonic() + 50, rules.outside)
+            recorded.append(judge(raw, rules, outside))
+            record(str(tmp_path / f"r{number}"), outside, rules.digest)
+    # With so little time some answers come too late; that is recorded too.
+    outcomes = [[rule["outcome"] for rule in said["rules"]] for said in recorded]
+    assert outcomes.count(["found", "found", "found"]) > 50, outcomes
+
+    def cut(*_: object, **__: object) -> None:
+        raise AssertionError("the network was touched")
+
+    monkeypatch.setattr(socket, "socket", cut)  # in the children, too
+    for number, raw in enumerate(mails):
+        assert judge(raw, rules, Replay(time.monotonic() + 50, str(tmp_path / f"r{number}"))) == recorded[number]
+
+
+def test_the_command(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(OWN)
+    (tmp_path / "dns").mkdir()
+    with unbound(tmp_path / "dns", RECORDS, silent=["silent.test"]) as port:
+        rules = policy(tmp_path, QUIET + RULES.format(port=port))
+        first = mailscan(*ARGS, "--policy", rules, "--record", str(tmp_path / "r"))
+    second = mailscan(*ARGS, "--policy", rules, "--replay", str(tmp_path / "r"))
+    assert (first.status, first.err, without_times(first.out)) == (second.status, second.err, without_times(second.out))
+    assert "127.0.0.2" in first.out.decode()
+    assert oct((tmp_path / "r").stat().st_mode)[-3:] == "600"
