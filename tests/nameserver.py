@@ -98,11 +98,10 @@ def unbound(folder: Path, records: Iterable[tuple[str, str, str]], silent: Itera
 @contextmanager
 def scripted(reply: Callable[[dns.message.Message, bool], list[bytes]]) -> Iterator[int]:
     """A server that answers each query with the messages that `reply(query, over_tcp)` gives, whatever they are."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams, socket.socket() as streams:
-        datagrams.bind(("127.0.0.1", 0))
-        port = datagrams.getsockname()[1]
-        streams.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        streams.bind(("127.0.0.1", port))
+    with socket.socket() as streams, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams:
+        streams.bind(("127.0.0.1", 0))
+        port = streams.getsockname()[1]
+        datagrams.bind(("127.0.0.1", port))  # hardly anybody else uses UDP there
         streams.listen()
         stopped = threading.Event()
         datagrams.settimeout(0.05)
