@@ -259,7 +259,7 @@ def zip_quine() -> bytes:
 # --- 7z
 
 
-def seven(coder: bytes, properties: bytes, packed: bytes, size: int, count: int = 1) -> bytes:
+def seven(coder: bytes, properties: bytes, packed: bytes, size: int, count: int = 1, name: str = "{}.bin") -> bytes:
     """An archive of one folder with `count` files, each as long as the first."""
 
     def number(value: int) -> bytes:
@@ -269,7 +269,7 @@ def seven(coder: bytes, properties: bytes, packed: bytes, size: int, count: int 
     info += b"\7\x0b\1\0\1" + bytes([0x20 | len(coder)]) + coder + bytes([len(properties)]) + properties
     info += b"\x0c" + number(size * count) + b"\0"
     info += (b"\x08\x0d" + number(count) + b"\x09" + number(size) * (count - 1) + b"\0" if count > 1 else b"") + b"\0"
-    names = b"\0" + b"".join(f"{one}.bin\0".encode("utf-16-le") for one in range(count))
+    names = b"\0" + b"".join(f"{name.format(one)}\0".encode("utf-16-le") for one in range(count))
     info += b"\5" + number(count) + b"\x11" + number(len(names)) + names + b"\0\0"
     start = struct.pack("<QQI", len(packed), len(info), zlib.crc32(info))
     return b"7z\xbc\xaf\x27\x1c\0\4" + struct.pack("<I", zlib.crc32(start)) + start + packed + info
@@ -530,7 +530,7 @@ def evil_zip() -> bytes:
 
 
 def evil_seven() -> bytes:
-    return seven(b"\0", b"", b"hello", 5).replace("0.bin".encode("utf-16-le"), "../../".encode("utf-16-le")[:10])
+    return seven(b"\0", b"", b"hello", 5, name="../../etc/x")
 
 
 def solid_rar(count: int) -> bytes:
