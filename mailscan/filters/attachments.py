@@ -47,6 +47,7 @@ DEFAULT: tuple[str, ...] = ("executables", "scripts", "shortcuts")
 # What keeps octets from being judged is told in any case, as a note.
 _NOTED = ("not-opened", "over-limit", "encrypted-archives", "encrypted-documents")
 _DIGESTS = {32: "md5", 40: "sha1", 64: "sha256"}
+_SHOWN = {32: "MD5", 40: "SHA-1", 64: "SHA-256"}
 
 
 def digest(text: str) -> str:
@@ -109,9 +110,17 @@ class Attachments(Filter):
         """One finding for each part, and each member of an archive, that is refused; then the notes."""
         findings: list[Finding] = []
         notes = _Notes()
+        packed: dict[tuple[str, str], Finding] = {}
         inside = self._inside(mail, outside)
         for one in inside:
             found = self.item(one) if isinstance(one, Item) else self.remark(one, notes)
+            place = one.part.path, one.path
+            if isinstance(one, Item):
+                if found is not None and one.kind is filetype.ZIP and found.code == "attachments.archive":
+                    packed[place] = found
+            elif one.group == filetype.DOCUMENTS and place in packed:
+                # What a document is packed in is no archive to anybody, and it is told behind its members.
+                findings.remove(packed.pop(place))
             if found is not None:
                 findings.append(found)
                 if len(findings) >= MOST:
@@ -160,7 +169,7 @@ class Attachments(Filter):
             for length in self._lengths:
                 found = hashlib.new(_DIGESTS[length], item.data(), usedforsecurity=False).hexdigest()
                 if found in self.hashes:
-                    return "hash", f": the policy refuses the file with {_DIGESTS[length].upper()} {found}"
+                    return "hash", f": the policy refuses the file with {_SHOWN[length]} {found}"
         return None
 
     def _by_name(self, item: Item) -> tuple[str, str] | None:
