@@ -116,8 +116,8 @@ class Attachments(Filter):
 
     Without anything else most kinds are opened: ZIP, tar, gzip, bzip2, xz, LZ4, cpio, ar, ISO and UDF images, OLE,
     OOXML, RTF, PDF, OneNote, TNEF, mail. libarchive (the system's, or that of the extra `mailscan[archives]`) adds 7z,
-    RAR, all cabinets, LHA and xar, the rest of the extra Zstandard and PPMd; a `7z` program (Debian: 7zip) adds CHM, ARJ
-    and the disk images VHD, VHDX, VMDK, DMG, WIM and SquashFS, and what libarchive gives up.
+    RAR, all cabinets, LHA and xar, the rest of the extra Zstandard and PPMd; a `7z` program (Debian: 7zip) adds CHM,
+    ARJ and the disk images VHD, VHDX, VMDK, DMG, WIM and SquashFS, and what libarchive gives up.
     """
 
     refuse = option(choices(*GROUPS, "encrypted"), DEFAULT, "groups of kinds to refuse")
