@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import binascii
+import gzip
 import quopri
 import re
 import sys
 import time
 from collections.abc import Iterator
 from email.message import EmailMessage
+from pathlib import Path
 
 import payloads
 import pytest
@@ -19,7 +21,8 @@ from payloads import carrying, zipped
 from mailscan import filetype
 from mailscan.envelope import Envelope
 from mailscan.errors import FilterError
-from mailscan.filters.attachments import Attachments
+from mailscan.filetype.extensions import TABLE as EXTENSIONS
+from mailscan.filters.attachments import GROUPS, Attachments
 from mailscan.mail import Mail
 from mailscan.message import Message
 from mailscan.outside import Outside
@@ -39,6 +42,13 @@ def codes(message: EmailMessage | bytes, **keys: object) -> list[str]:
 
 def details(message: EmailMessage | bytes, **keys: object) -> list[str]:
     return [finding.detail for finding in found(message, **keys)]
+
+
+def test_every_group_and_code_has_a_case() -> None:
+    expected = (Path(__file__).parent.parent / "testdata/cases/attachments").glob("hit-*/expected.json")
+    seen = set(re.findall(r'"attachments\.([a-z-]+)"', "".join(path.read_text(encoding="utf-8") for path in expected)))
+    named = {GROUPS[group] + "-name" for group, _, _ in EXTENSIONS}
+    assert seen == {*GROUPS.values(), *named, "extension", "type", "hash"}
 
 
 # --- what must go through
@@ -71,6 +81,20 @@ def test_encrypted_documents_pass_and_are_told() -> None:
     (note,) = found(carrying((payloads.encrypted(zipped({"a.docx": b"x", "b.docx": b"y"})), OCTETS, "offer.zip")))
     assert (note.code, note.note) == ("attachments.encrypted-archive", True)
     assert note.detail == '"a.docx" in "offer.zip": encrypted (and 1 more)'
+
+
+def test_a_patch_is_not_called_what_it_patches() -> None:
+    patch = b"From 01 Mon Sep 17 00:00:00 2001\nFrom: a@example.org\nSubject: [PATCH] x\n\n---\n"
+    assert codes(carrying((patch, "text/x-patch", "0001-Mend-make.bat.patch"))) == []
+    # A decompressor does save what comes out under that name.
+    assert codes(carrying((gzip.compress(b"x"), OCTETS, "make.bat.gz"))) == ["attachments.script-name"]
+
+
+def test_a_document_is_no_archive_though_it_is_packed_as_one() -> None:
+    docx = zipped({"[Content_Types].xml": b"<x/>", "word/document.xml": b"<x/>"})
+    assert codes(carrying((docx, OCTETS, "a.docx")), refuse=("archives",)) == []
+    assert codes(carrying((zipped({"a.docx": docx}), OCTETS, "a")), refuse=("archives",)) == ["attachments.archive"]
+    assert codes(carrying((zipped({"a.txt": b"x"}), OCTETS, "a")), refuse=("archives",)) == ["attachments.archive"]
 
 
 def test_mail_without_attachments_wakes_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -225,7 +249,7 @@ def test_archives_may_stay_shut() -> None:
 
 def test_limits_are_told() -> None:
     archive = carrying((zipped({"a": b"a", "b": b"b", "c.exe": b"c"}), OCTETS, "a.zip"))
-    assert details(archive, max_members=2) == ['"a.zip": too many members']
+    assert details(archive, max_members=2) == ['"a.zip": more members than are looked at of one message']
 
 
 @pytest.mark.parametrize(

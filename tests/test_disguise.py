@@ -177,7 +177,9 @@ def test_types_that_the_content_contradicts() -> None:
     # As Klez had itself started.
     assert why("", payloads.PE, "audio/x-wav") == "declared as audio/x-wav, it is a Windows program (PE)"
     assert why("", payloads.LNK, "text/plain") == "declared as text/plain, it is a Windows shortcut (LNK)"
-    assert why("", b"REGEDIT4\n\n[HKEY_X\\x]\n", "image/png").startswith("declared as image/png, it is changes")
+    assert why("", b"REGEDIT4\n\n[HKEY_X\\x]\n", "image/png").startswith(
+        "declared as image/png, it is a file of changes"
+    )
 
 
 def test_a_host_is_no_program() -> None:

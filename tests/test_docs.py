@@ -16,8 +16,10 @@ from pathlib import Path
 
 import pytest
 
+from mailscan.filetype.extensions import named
+from mailscan.filters.attachments import DEFAULT, GROUPS, Attachments
 from mailscan.keys import options_of
-from mailscan.policy import filter_names, find_filter, load_policy
+from mailscan.policy import build_policy, filter_names, find_filter, load_policy
 
 PROJECT = Path(__file__).parent.parent
 FILTERS = PROJECT / "docs" / "filters.md"  # written whole
@@ -88,6 +90,26 @@ def test_the_page_of_filters_is_written_from_the_code(request: pytest.FixtureReq
     if request.config.getoption("--bless"):
         page.write_text(filters_page(), encoding="utf-8")
     assert page.read_text(encoding="utf-8") == filters_page()
+
+
+def test_the_page_of_attachments_names_every_group() -> None:
+    page = inspect.cleandoc(Attachments.__doc__ or "")
+    described = re.findall(r"^- `([a-z-]+)`: ", page, re.MULTILINE)
+    assert described == list(GROUPS)
+    assert described[:3] == list(DEFAULT)
+    # Extensions that stand behind a group are of it.
+    for group, line in re.findall(r"^- `([a-z-]+)`: (.*)$", page, re.MULTILINE):
+        for ending in re.findall(r"`\.([a-z0-9-]+)`", line):
+            assert named(ending)[0] == group, ending
+    shown = (PROJECT / "docs/show.md").read_text(encoding="utf-8")
+    assert all(f"`{group}`" in shown for group in GROUPS if group != "disguised")
+
+
+def test_the_rules_of_the_page_of_attachments_work() -> None:
+    page = inspect.cleandoc(Attachments.__doc__ or "")
+    rules = "\n".join(line[4:] for line in page.splitlines() if line.startswith("    "))
+    policy = build_policy("page", b"", tomllib.loads(rules), str(PROJECT))
+    assert [rule.name for rule in policy.rules] == ["attachments", "look-twice"]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailscan.unpack.found import AUTO_MACROS, ENCRYPTED_DOCUMENT, MACROS, OVER_LIMIT, REMOTE, Found, Unopened
-from mailscan.unpack.ooxml import about
+from mailscan.unpack.ooxml import SHOWN, about
 from mailscan.unpack.tags import decoded, tags
 
 RELATIONSHIPS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/"
@@ -74,7 +74,7 @@ def test_a_zip_archive_that_is_no_document_is_passed_over() -> None:
 def test_what_is_fetched_from_elsewhere_is_said(kind: str, target: str, charset: str) -> None:
     parts = {name: data.decode().encode(charset) for name, data in relation(kind, target).items()}
     ((group, text),) = said(parts)
-    assert group == REMOTE and text.startswith(f"{kind} from elsewhere")
+    assert group == REMOTE and text.startswith(SHOWN[kind.lower()] + " from elsewhere: ")
 
 
 def test_the_spelling_of_names_and_tags_hides_nothing() -> None:

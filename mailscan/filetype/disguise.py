@@ -148,7 +148,7 @@ def _contradicts(ending: str, what: str, kind: Kind, data: bytes) -> bool:
         is_table = ending in ("csv", "tsv") and kind.name == "zip"
         return not is_any_text(data) and not is_table and (is_worse or kind.group == ARCHIVES)
     if what == "a document" and ending not in _NO_ZIP:
-        return is_worse or (kind.group == ARCHIVES and kind.name not in ("zip", "mail", "mbox"))
+        return is_worse or (kind.group == ARCHIVES and kind.name != "zip")
     return is_worse or kind.group == ARCHIVES or kind.name == "html"
 
 

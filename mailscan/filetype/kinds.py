@@ -72,7 +72,7 @@ TABLE: tuple[tuple[bytes, int, str, str, str], ...] = (
     (b"", 0, "wsf", "a Windows script (WSF)", SCRIPTS),
     (b"", 0, "sct", "a Windows scriptlet (SCT, WSC)", SCRIPTS),
     (b"", 0, "msc", "a management console file (MSC), which runs commands", SCRIPTS),
-    (b"", 0, "reg", "changes to the Windows registry (REG)", SCRIPTS),
+    (b"", 0, "reg", "a file of changes to the Windows registry (REG)", SCRIPTS),
     (b"", 0, "batch", "a command script (BAT, CMD)", SCRIPTS),
     (b"", 0, "powershell", "a PowerShell script", SCRIPTS),
     (b"", 0, "javascript", "a script that Windows runs (JScript)", SCRIPTS),
@@ -145,7 +145,7 @@ TABLE: tuple[tuple[bytes, int, str, str, str], ...] = (
     (b"!<arch>", 0, "ar", "an ar or Debian package archive", ARCHIVES),
     (b"xar!", 0, "xar", "a xar archive (macOS package)", ARCHIVES),
     (b"\xed\xab\xee\xdb", 0, "rpm", "an RPM package", ARCHIVES),
-    (b"\x78\x9f\x3e\x22", 0, "tnef", "a TNEF attachment (winmail.dat)", ARCHIVES),
+    (b"\x78\x9f\x3e\x22", 0, "tnef", "a TNEF attachment (winmail.dat)", DOCUMENTS),
     (b"\x00\x05\x16\x00", 0, "applesingle", "a Macintosh file (AppleSingle)", ARCHIVES),
     (b"\x00\x05\x16\x07", 0, "appledouble", "the Macintosh side of a file (AppleDouble)", NONE),
     (b"", 0, "macbinary", "a Macintosh file (MacBinary)", ARCHIVES),
@@ -153,8 +153,8 @@ TABLE: tuple[tuple[bytes, int, str, str, str], ...] = (
     (b"", 0, "binhex", "a Macintosh file (BinHex)", ARCHIVES),
     (b"", 0, "uuencode", "uuencoded data", ARCHIVES),
     (b"", 0, "yenc", "data in yEnc", ARCHIVES),
-    (b"", 0, "mbox", "a mailbox (mbox)", ARCHIVES),
-    (b"", 0, "mail", "a mail message", ARCHIVES),
+    (b"", 0, "mbox", "a mailbox (mbox)", DOCUMENTS),
+    (b"", 0, "mail", "a mail message", DOCUMENTS),
 
     # --- disk images
     (b"CD001", 0x8001, "iso", "a CD or DVD image (ISO 9660)", DISK_IMAGES),

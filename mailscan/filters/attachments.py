@@ -47,6 +47,7 @@ DEFAULT: tuple[str, ...] = ("executables", "scripts", "shortcuts")
 # What keeps octets from being judged is told in any case, as a note.
 _NOTED = ("not-opened", "over-limit", "encrypted-archives", "encrypted-documents")
 _DIGESTS = {32: "md5", 40: "sha1", 64: "sha256"}
+_SHOWN = {32: "MD5", 40: "SHA-1", 64: "SHA-256"}
 
 
 def digest(text: str) -> str:
@@ -62,14 +63,61 @@ class Attachments(Filter):
     """Attachments that can do harm: by what they are, by every name, and inside whatever they are packed in.
 
     Every part of the message is looked at, those of attached messages too, and all that is inside: archives, disk
-    images, documents, mail, one in another. What a part is declared to be proves nothing. `refuse` names groups:
+    images, documents, mail, one in another. What a part is declared to be proves nothing.
 
-    TABLE
+    `refuse` names groups; when it is not said, these are the first three:
+
+    - `executables`: programs of any system, installers, browser extensions; `.exe` `.scr` `.msi` `.jar` `.apk`
+    - `scripts`: what a double click runs as a script, SVG images with script; `.js` `.vbs` `.bat` `.hta` `.reg`
+    - `shortcuts`: what hands the system a command or another's file; `.lnk` `.settingcontent-ms` `.rdp` `.jnlp` `.iqy`
+    - `macros`: Office documents with macros, those of `auto-macros` too; `.docm` `.xlsm` `.pptm` `.slk` `.accdb`
+    - `auto-macros`: macros that run when the document is opened or closed, and Excel 4 macros that do; by content only
+    - `remote-content`: documents that fetch a template or an object, or ask another program (DDE); by content only
+    - `active-content`: documents that act when they are opened: PDF with script or a launched program; by content only
+    - `encrypted-archives`: archives, or members of them, that want a password; `encrypted` means this and the next
+    - `encrypted-documents`: Office and PDF documents that want a password. A PDF that opens without is none
+      of them; an Excel document with the password that Excel tries by itself is one, and is looked into
+    - `disk-images`: what a system mounts as a drive; `.iso` `.img` `.vhd` `.vhdx` `.dmg` `.wim`
+    - `archives`: archives and compressed files of any kind, whatever they hold; `.zip` `.rar` `.7z` `.gz`. Office
+      documents, attached mail and winmail.dat are none
+    - `links`: links to web pages; `.url` `.webloc`
+    - `source`: scripts that a stock system opens in an editor; `.py` `.sh` `.pl` `.php` `.desktop`
+    - `disguised`: names and types that hide what a file is: a program called a picture, `invoice.pdf.exe`, directions
+      and letters that show another extension than there is
+    - `not-opened`: archives and documents that could not be looked into, or not wholly: damaged, or nobody opens them
+    - `over-limit`: what exceeds a limit below
 
     `attachments.executable` (and so for each group) is found where the octets are of that group, whatever the name;
     `attachments.executable-name` where Windows or macOS would take a file of that name for one, whatever the octets,
     except that `.com` is also how hosts and addresses end: a name in `.com` passes when the octets are text or another
     known format. `attachments.extension`, `.type` and `.hash` are of `extensions`, `types` and `hashes`.
+
+    Names are compared without regard to case, dots and blanks at their end, invisible characters, and NTFS streams;
+    only the last extension counts, so `google.com!example.com!1700000000!1700086399.zip` is a ZIP archive. Names of
+    encrypted members count, as far as they can be read: `invoice.js` in an archive with a password is a script.
+
+    Codes are for each group, so one rule may refuse what another tags; they look into the message once for both, if
+    their limits are the same:
+
+        [[filter]]
+        use = "attachments"
+        refuse = ["executables", "scripts", "shortcuts", "auto-macros", "disguised"]
+        action = "reject"
+
+        [[filter]]
+        use = "attachments"
+        name = "look-twice"
+        refuse = ["macros", "encrypted", "not-opened"]
+        action = "tag"
+
+    What nobody could look at is a note where no rule refuses it (`not-opened`, `over-limit`, `encrypted-archives`,
+    `encrypted-documents`): it is told, and decides nothing. A container is looked at up to its limit, and what stands
+    before that is judged.
+
+    Without anything else most kinds are opened: ZIP, tar, gzip, bzip2, xz, LZ4, cpio, ar, ISO and UDF images, OLE,
+    OOXML, RTF, PDF, OneNote, TNEF, mail. libarchive (the system's, or that of the extra `mailscan[archives]`) adds 7z,
+    RAR, all cabinets, LHA and xar, the rest of the extra Zstandard and PPMd; a `7z` program (Debian: 7zip) adds CHM,
+    ARJ and the disk images VHD, VHDX, VMDK, DMG, WIM and SquashFS, and what libarchive gives up.
     """
 
     refuse = option(choices(*GROUPS, "encrypted"), DEFAULT, "groups of kinds to refuse")
@@ -109,9 +157,17 @@ class Attachments(Filter):
         """One finding for each part, and each member of an archive, that is refused; then the notes."""
         findings: list[Finding] = []
         notes = _Notes()
+        packed: dict[tuple[str, str], Finding] = {}
         inside = self._inside(mail, outside)
         for one in inside:
             found = self.item(one) if isinstance(one, Item) else self.remark(one, notes)
+            place = one.part.path, one.path
+            if isinstance(one, Item):
+                if found is not None and one.kind is filetype.ZIP and found.code == "attachments.archive":
+                    packed[place] = found
+            elif one.group == filetype.DOCUMENTS and place in packed:
+                # What a document is packed in is no archive to anybody, and it is told behind its members.
+                findings.remove(packed.pop(place))
             if found is not None:
                 findings.append(found)
                 if len(findings) >= MOST:
@@ -160,7 +216,7 @@ class Attachments(Filter):
             for length in self._lengths:
                 found = hashlib.new(_DIGESTS[length], item.data(), usedforsecurity=False).hexdigest()
                 if found in self.hashes:
-                    return "hash", f": the policy refuses the file with {_DIGESTS[length].upper()} {found}"
+                    return "hash", f": the policy refuses the file with {_SHOWN[length]} {found}"
         return None
 
     def _by_name(self, item: Item) -> tuple[str, str] | None:

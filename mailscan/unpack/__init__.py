@@ -271,13 +271,14 @@ class Walk:
                     yield Told(_joined(file.path, one.name), one.group, one.text)
                     continue
                 if budget.members <= 0:
-                    raise Unopened("too many members", OVER_LIMIT)
+                    raise Unopened("more members than are looked at of one message", OVER_LIMIT)
                 if budget.late():
                     raise Unopened(f"unpacking took longer than {budget.seconds:g} s", OVER_LIMIT)
                 budget.members -= 1
-                # What has no name of its own is unpacked under that of its container.
-                names = one.names or tuple(dict.fromkeys(map(_unpacked, file.names)))
-                path = _joined(file.path, names[0] if names else "?")
+                # What has no name of its own is shown under that of its container; only a decompressor saves it so.
+                called = one.names or tuple(dict.fromkeys(map(_unpacked, file.names)))
+                names = one.names or (called if _names_its_file(file.kind) else ())
+                path = _joined(file.path, called[0] if called else "?")
                 yield from self._member(Member(path, names, one, budget), file.depth)
         except Unopened as error:
             yield Told(file.path, error.group, str(error))
@@ -373,6 +374,11 @@ def open_sfx(data: bytes, budget: Budget) -> Iterator[Found | Remark]:
     at = find_sfx(data)
     if at is not None:
         yield Found(("archive",), len(data) - at, lambda most: data[at : at + most])
+
+
+def _names_its_file(kind: Kind | None) -> bool:
+    """Whether what comes out of a file of that kind is called as the file was, less its last extension."""
+    return kind is filetype.TEXT or (kind is not None and kind.name in _COMPRESSIONS)
 
 
 def _unpacked(name: str) -> str:

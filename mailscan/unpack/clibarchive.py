@@ -122,12 +122,13 @@ def _header(library: Any, archive: int, entry: Any) -> object:
 
 def _fault(library: Any, archive: int, known: bool = True) -> str:
     """What is wrong: a group, a colon, and why. Not yet opened (`known`), the question for encryption crashes it."""
-    words = (library.archive_error_string(archive) or b"damaged").decode("utf-8", "replace")
+    words = (library.archive_error_string(archive) or b"").decode("utf-8", "replace")
     if library.archive_errno(archive) == _ENOMEM:
         return f"{OVER_LIMIT}:it takes more memory than it may ({words})"
     if known and library.archive_read_has_encrypted_entries(archive) == 1:
         return f"{ENCRYPTED_ARCHIVE}:encrypted"
-    return f"{NOT_OPENED}:{words}"
+    # Damage, or what the library cannot do; its words alone ("Too small block encountered") are a riddle.
+    return f"{NOT_OPENED}:it cannot be read (libarchive: {words})" if words else f"{NOT_OPENED}:it cannot be read"
 
 
 def _load() -> Any:

@@ -63,7 +63,7 @@ def open_office_xml(data: bytes, budget: Budget) -> Iterator[Found | Remark]:
         elif tag.name in ("binData", "binaryData", "docOleData"):
             yield from _binary(tag.text, names_of(given.get("name", part)))
         elif tag.name == "attachedTemplate" and elsewhere(place := given.get("val", "")):
-            yield Remark(REMOTE, f"attachedTemplate from elsewhere: {place[:200]}")
+            yield Remark(REMOTE, f"a template from elsewhere: {place[:200]}")
         elif tag.name == "Cell" and "|" in (formula := given.get("Formula", "")) and count < _MOST:
             for link in links(formula.encode("utf-8", "replace"), budget):
                 count += 1

@@ -26,6 +26,19 @@ _MOST = 20
 _INNOCENT = frozenset(("hyperlink", "image", "video", "audio", "media", "customxml", "linkedimage"))
 # Places to which only a person's own files lead; from elsewhere they are something else.
 _OF_ONES_OWN = frozenset(("attachedtemplate", "externallinkpath", "xlexternallinkpath", "xlpathmissing", "xlstartup"))
+# What is fetched, for people; others are told by the name of their relationship.
+SHOWN = {
+    "attachedtemplate": "a template",
+    "oleobject": "an embedded object",
+    "frame": "a frame",
+    "externallink": "a workbook",
+    "externallinkpath": "a workbook",
+    "subdocument": "a part of the document",
+    "section-source": "a section",
+    "table-source": "a table",
+    "object": "an embedded object",
+    "object-ole": "an embedded object",
+}
 _AUTO = re.compile(r"(?i)(?:_xlnm\.)?auto_(?:open|close|activate|deactivate)")
 _AUTO_WIDE = re.compile(rb"(?i)a\0u\0t\0o\0_\0(?:o\0p\0e\0n|c\0l\0o\0s\0e|a\0c\0t\0i\0v|d\0e\0a\0c\0t)")
 # [MS-XLSB] 2.4.30 BrtBeginSupBook: its number, its length, then 1 for DDE, the program, the topic.
@@ -128,7 +141,7 @@ def relationships(data: bytes, budget: Budget) -> Iterator[Remark]:
         target = found.get("Target", "")
         if kind.lower() in _INNOCENT or (kind.lower() in _OF_ONES_OWN and not elsewhere(target)):
             continue
-        yield Remark(REMOTE, f"{kind} from elsewhere: {target[:200]}")
+        yield Remark(REMOTE, f"{SHOWN.get(kind.lower(), kind)} from elsewhere: {target[:200]}")
 
 
 def _external_link(data: bytes, budget: Budget) -> Iterator[Remark]:
@@ -238,4 +251,4 @@ def _events_and_links(data: bytes, budget: Budget) -> Iterator[Remark]:
             if found.get("dde-application", "soffice").lower() != "soffice":
                 yield Remark(REMOTE, f"a link to another program (DDE): {topic[:200]}")
         elif elsewhere(place):
-            yield Remark(REMOTE, f"{tag.name} from elsewhere: {place[:200]}")
+            yield Remark(REMOTE, f"{SHOWN.get(tag.name, tag.name)} from elsewhere: {place[:200]}")

@@ -107,10 +107,10 @@ class Run:
         if b"assword" in words or b"encrypted" in words:
             return Unopened("encrypted", ENCRYPTED_ARCHIVE, partly)
         # The last line is the one about the container; it may begin with what the file is called here.
-        said = words.decode("utf-8", "replace").rpartition("\n")[2].removeprefix("ERROR").lstrip(" :") or "damaged"
+        said = words.decode("utf-8", "replace").rpartition("\n")[2].removeprefix("ERROR").lstrip(" :")
         if said.startswith("/proc/self/fd/"):
             said = said.partition(" : ")[2]
-        return Unopened(f"7z: {said[:200]}", NOT_OPENED, partly)
+        return Unopened(f"it cannot be read (7z: {said[:200]})" if said else "it cannot be read", NOT_OPENED, partly)
 
     def end(self) -> None:
         """Kill it and whatever it started."""
