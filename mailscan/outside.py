@@ -169,6 +169,7 @@ class Outside:
         """
         from mailscan.asker import Asker
 
+        self.now()  # one clock for both: it may be part of a question (`%{t}` of an SPF record)
         self.asker = Asker(self, tasks)
 
     def leave(self) -> None:
