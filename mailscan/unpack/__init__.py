@@ -245,7 +245,9 @@ class Walk:
             from mailscan.unpack.zips import holds_zip
 
             if holds_zip(data):
-                openers.append(opener("zip"))
+                found = opener("zip")
+                # PowerPoint keeps ZIPs in the sectors of its files, in pieces: those are found by their streams.
+                openers.append(_what_is_sound(found) if kind is not None and kind.name == "ole" else found)
         return openers
 
     def _inside(self, file: File, openers: list[Opener]) -> Iterator[Member | Told]:
@@ -374,6 +376,24 @@ def open_sfx(data: bytes, budget: Budget) -> Iterator[Found | Remark]:
     at = find_sfx(data)
     if at is not None:
         yield Found(("archive",), len(data) - at, lambda most: data[at : at + most])
+
+
+def _what_is_sound(chosen: Opener) -> Opener:
+    """The same, but for what cannot be read: of a container that may well be none."""
+
+    def sound(data: bytes, budget: Budget) -> Iterator[Found | Remark]:
+        for one in chosen(data, budget):
+            try:
+                if isinstance(one, Found):
+                    one.read(HEAD)
+                elif one.group == NOT_OPENED:
+                    continue
+            except Unopened as error:
+                if error.group == NOT_OPENED:
+                    continue
+            yield one
+
+    return sound
 
 
 def _names_its_file(kind: Kind | None) -> bool:
