@@ -33,7 +33,7 @@ FLOORS: tuple[set[str], ...] = (
     },
     {"trusted", "keys", "addresses", "networks", "words", "timer", "outside", "unpack", "guard"}
     | {"filetype", "inside"},
-    {"filters", "userfile"},
+    {"filters", "userfile", "elspy"},
     {"rule", "doubts", "starter", "policy", "pipeline"}
     | {"render", "outgoing", "document", "explain", "journal", "structure"},
     {"cli", "__main__"},
