@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
+from mailscan.elspy import is_elspy
 from mailscan.errors import FilterError, MailscanError
 from mailscan.filters import Filter
 from mailscan.guard import in_child
@@ -44,6 +45,11 @@ class UserFile(Filter):
         """Load the file in a child; raises `MailscanError` with the line that is wrong."""
 
         def work() -> object:
+            if is_elspy(self.source):
+                from mailscan.elspy.call import try_load
+
+                try_load(lambda: self._load("local_scan"))
+                return ()
             import inspect
 
             inspect.signature(self._load()).bind("mail", "outside")
@@ -55,7 +61,13 @@ class UserFile(Filter):
         """Run the file's `check` in a child and take its findings."""
 
         def work() -> object:
-            found = self._load()(mail, outside)
+            found: object
+            if is_elspy(self.source):
+                from mailscan.elspy.call import run
+
+                found = run(lambda: self._load("local_scan"), mail, outside)
+            else:
+                found = self._load()(mail, outside)
             return [_plain(one, self.path) for one in _listed(found)]
 
         # A little less than we have: the child's end is told in better words than our own.
@@ -85,7 +97,7 @@ class UserFile(Filter):
             raise FilterError(str(value))
         return value  # type: ignore[no-any-return]
 
-    def _load(self) -> Callable[[Mail, Outside], object]:
+    def _load(self, name: str = "check") -> Callable[..., object]:
         """Execute the file as a module, with its own folder as the place its siblings are imported from."""
         folder = os.path.dirname(self.path)
         try:
@@ -93,14 +105,15 @@ class UserFile(Filter):
         except OSError:  # it was removed
             here = ""
         sys.path[:] = [folder, *(one for one in sys.path if one and (one != here or one == folder))]
-        name = os.path.basename(self.path).removesuffix(".py")
-        module: ModuleType = type(sys)(name)
+        called = os.path.basename(self.path).removesuffix(".py")
+        module: ModuleType = type(sys)(called)
         module.__file__ = self.path
-        sys.modules[name] = module
+        sys.modules[called] = module
         exec(compile(self.source, self.path, "exec", dont_inherit=True), module.__dict__)
-        check = module.__dict__.get("check")
+        check = module.__dict__.get(name)
         if not callable(check):
-            raise FilterError(f"{self.path}: has no function `check(mail, outside)`")
+            wanted = "check(mail, outside)" if name == "check" else "local_scan(info, headers, fd)"
+            raise FilterError(f"{self.path}: has no function `{wanted}`")
         return check  # type: ignore[no-any-return]
 
 

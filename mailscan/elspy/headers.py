@@ -25,6 +25,7 @@ class HeaderList:
             whole = OldStr.of(field.raw.replace(b"\r\n", b"\n"))
             value = OldStr(whole.partition(":")[2].strip())
             self._fields.append((field.name, value, whole if whole.endswith("\n") else whole + "\n"))
+        self._came = {name.lower() for name, _, _ in self._fields}
         self.added: list[tuple[str, str]] = []
         self.removed: list[str] = []
 
@@ -75,7 +76,7 @@ class HeaderList:
         wanted = name.lower()
         self._fields = [one for one in self._fields if one[0].lower() != wanted]
         self.added = [one for one in self.added if one[0].lower() != wanted]
-        if is_field_name(name) and wanted not in [one.lower() for one in self.removed]:
+        if wanted in self._came and wanted not in [one.lower() for one in self.removed]:
             self.removed.append(name)
 
     def replace(self, name: str, value: object) -> None:
