@@ -44,6 +44,11 @@ class UserFile(Filter):
     def ready(self) -> None:
         """Load the file in a child; raises `MailscanError` with the line that is wrong."""
 
+        if is_elspy(self.source):
+            from mailscan.elspy.call import check_syntax
+
+            check_syntax(self.source, self.path)
+
         def work() -> object:
             if is_elspy(self.source):
                 from mailscan.elspy.call import try_load

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import io
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -228,7 +229,7 @@ def test_match_recipients() -> None:
 def test_text_can_be_decoded_as_python_2_could() -> None:
     chinese = OldStr.of("中文".encode("gb2312"))
     assert chinese.decode("gb2312") == "中文" == unicode(chinese, "gb2312")
-    assert chinese.strip().lower().decode("gb2312") == "中文"
+    assert chinese.strip().lower().decode("gb2312") == "中文"  # type: ignore[attr-defined]
     assert OldStr("a b").split() == ["a", "b"]
     assert unicode(b"\xff", "utf-8", "replace") == "\ufffd"
     assert unicode("é", "ascii", "ignore") == "é"
@@ -268,6 +269,21 @@ def test_a_mistake_of_the_file_is_the_on_error_of_the_rule_with_its_line(tmp_pat
         assert (verdict.action, verdict.account[0].outcome) == ("tempfail", "error"), source
         assert said in verdict.account[0].why
         assert "\n" not in verdict.account[0].why
+
+
+def test_check_lists_every_line_that_python_3_cannot_parse(tmp_path: Path) -> None:
+    judged(tmp_path, "def local_scan(i, h, f):\n    print 'x'\n    if h <> f:\n        raise E, 'y'\n")
+    words = [sys.executable, "-m", "mailscan", "check", str(tmp_path / "policy.toml")]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    lines = [line.partition("exim_local_scan.py:")[2] for line in done.stderr.splitlines()]
+    assert lines == [
+        "2: print is a function: write `print('x')`",
+        "3: write `!=` for `<>`",
+        "4: write `raise E('y')`",
+    ]
+    judged(tmp_path, "def local_scan(i, h, f):\n    pass\n")
+    assert subprocess.run(words, capture_output=True, check=False).returncode == 0
 
 
 def test_a_sibling_in_the_syntax_of_python_2_is_told_by_its_own_lines(tmp_path: Path) -> None:

@@ -36,6 +36,12 @@ def run(load: Callable[[], object], mail: Mail, outside: Outside) -> list[Findin
         return judge(loaded(load), mail, around)
 
 
+def check_syntax(source: bytes, path: str) -> None:
+    """Raises `OldSyntax` if Python 3 cannot parse the file; executes nothing of it."""
+    if lines := problems(source, path):
+        raise OldSyntax(lines)
+
+
 def try_load(load: Callable[[], object]) -> None:
     """Load an old file only, and see that it can be called. Raises `FilterError`, or what the file does."""
     with Surroundings():

@@ -28,7 +28,7 @@ _RAISE_TEXT = re.compile(_START + r"raise\s+[rRuUbB]{0,2}[\"']")
 _EXEC = re.compile(_START + r"exec\b(?!\s*\(|\s*[=.,)])\s*(?P<rest>[^;]*)")
 _OCTAL = re.compile(r"(?<![\w.])0(?P<digits>[0-7]+)[lL]?(?![\w.])")
 _LONG = re.compile(r"(?<![\w.])(?P<digits>0[xX][0-9a-fA-F]+|[1-9][0-9]*|0)[lL](?!\w)")
-_TUPLE = re.compile(r"\b(?:def\s+\w+\s*\(|lambda\s)(?:[^()=:]*,)?\s*\(\s*\w+\s*,")
+_TUPLE = re.compile(r"\b(?:def\s+\w+\s*\(|lambda\s)(?:[^()=:]{0,200},)?\s{0,9}\(\s{0,9}\w+\s{0,9},")
 _BACKTICKS = re.compile(r"`(?P<inner>[^`\n]*)`?")
 
 
@@ -38,8 +38,8 @@ def problems(source: bytes, path: str) -> list[str]:
         compile(source, path, "exec", dont_inherit=True)
     except SyntaxError as error:
         first = error
-    except ValueError as error:  # a NUL in it
-        return [f"{path}: {error}"]
+    except (ValueError, MemoryError, RecursionError, OverflowError) as error:  # a NUL in it; nested too deeply
+        return [f"{path}: Python 3 cannot read it: {error or type(error).__name__}"]
     else:
         return []
     found = sorted({(line, what) for line, what in _problems(_text(source))})
