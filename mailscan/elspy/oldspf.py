@@ -27,14 +27,19 @@ def module(name: str, around: Surroundings) -> ModuleType:
     made.__dict__.update({key: value for key, value in vars(real).items() if not key.startswith("__")})
 
     def check(
-        i: str, s: str, h: str, local: str | None = None, receiver: str | None = None, verbose: bool = False
+        i: str | None,
+        s: str | None,
+        h: str | None,
+        local: str | None = None,
+        receiver: str | None = None,
+        verbose: bool = False,
     ) -> tuple[str, int, str]:
         """(result, SMTP code, explanation) for a client's address, the envelope sender, and the HELO name.
 
         Never raises: what pyspf cannot take is an error.
         """
-        if not i:
-            return "unknown", CODES["unknown"], "the client's address is not known"
+        if not i or s is None:
+            return "unknown", CODES["unknown"], "the client's address, or the sender, is not known"
         seconds = min(_SECONDS, around.remaining() * 0.8)
         try:
             said, why = real.check2(
