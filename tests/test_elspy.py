@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import builtins
 import io
+import itertools
 import os
 import subprocess
 import sys
+import tarfile
 import time
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mailscan.elspy import is_elspy
 from mailscan.elspy.body import Body
@@ -334,3 +338,54 @@ def test_loading_alone_needs_no_mail() -> None:
         spam = import_module("elspy.spamassassin")
         assert spam.local_scan(None, None, 0) is None
         assert around.mail is None
+
+
+EVERYTHING = """
+import email.Header, os
+from elspy import execontent_simple, read_data, RejectVirus
+def local_scan(info, headers, fd, msg=None):
+    said = [unicode(read_data(fd))[:10], headers.as_string()[:10], info.match_recipients(['a'], ['b'])]
+    for name, value in headers:
+        said.append(unicode(email.Header.make_header(email.Header.decode_header(value)))[:10])
+        said.append(unicode(value, 'gb2312')[:10])
+        if headers.get(name) is None: raise AssertionError(name)
+    headers.add('X-All', headers.get('subject', ''))
+    headers.write(open('/dev/null', 'w'))
+    for part in msg.walk():
+        said.append(part.get_type()); part.get_param('name'); part.get_filename()
+        part.get_payload(decode=1)
+    str(msg.get('subject', '')).lower()
+    try: execontent_simple.local_scan(info, headers, fd)
+    except RejectVirus: pass
+    return repr(said) + os.fdopen(fd).read()
+"""
+
+
+@given(
+    st.binary(max_size=200),
+    st.sampled_from([b"", b"Subject: ", b"Content-Type: multipart/mixed; boundary=x\n\n--x\n", b"Subject: =?"]),
+)
+def test_nothing_in_a_message_makes_the_interface_raise(octets: bytes, before: bytes) -> None:
+    for finding in old(EVERYTHING, before + octets, Envelope(recipients=["a@b", "\udcff"])):
+        assert finding.code in ("elspy.returned", "elspy.changed")
+        for name, value in finding.edits.add if finding.edits else ():
+            assert name == "X-All"
+            value.encode("utf-8")
+
+
+def test_real_spam_makes_nothing_raise(corpora: Path) -> None:
+    archive = (
+        next(iter(sorted((corpora / "corpora").glob("*spam*.tar.xz"))), None)
+        if (corpora / "corpora").is_dir()
+        else None
+    )
+    archive = archive or next(iter(sorted(corpora.rglob("*spam*.tar.xz"))), None)
+    if archive is None:
+        pytest.skip(f"no spam corpus in {corpora}")
+    with tarfile.open(archive) as members:
+        messages = [
+            file.read() for one in itertools.islice(members, 150) if one.isfile() and (file := members.extractfile(one))
+        ]
+    assert len(messages) > 100
+    for message in messages:
+        assert old(EVERYTHING, message)[-1].code == "elspy.changed"
