@@ -6,7 +6,6 @@ from mailscan.elspy.body import Body
 from mailscan.elspy.dispositions import MessageDisposition
 from mailscan.elspy.headers import HeaderList
 from mailscan.elspy.info import EximInfo, recipients_changed
-from mailscan.elspy.oldpython import problems, summary
 from mailscan.elspy.oldtext import unicode
 from mailscan.elspy.surroundings import Surroundings
 from mailscan.errors import FilterError
@@ -26,6 +25,8 @@ class OldSyntax(FilterError):
     """A file that Python 3 cannot parse. `problems` has a line for each of the file's that must be changed."""
 
     def __init__(self, lines: list[str]) -> None:
+        from mailscan.elspy.oldpython import summary
+
         super().__init__(summary(lines))
         self.problems = lines
 
@@ -38,6 +39,8 @@ def run(load: Callable[[], object], mail: Mail, outside: Outside) -> list[Findin
 
 def check_syntax(source: bytes, path: str) -> None:
     """Raises `OldSyntax` if Python 3 cannot parse the file; executes nothing of it."""
+    from mailscan.elspy.oldpython import problems
+
     if lines := problems(source, path):
         raise OldSyntax(lines)
 
@@ -60,6 +63,8 @@ def loaded(load: Callable[[], object]) -> Callable[..., object]:
 
 
 def _old_syntax(error: SyntaxError) -> Exception:
+    from mailscan.elspy.oldpython import problems
+
     try:
         with open(error.filename or "", "rb") as file:
             lines = problems(file.read(), error.filename or "")

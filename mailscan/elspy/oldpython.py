@@ -6,6 +6,7 @@ By heuristics over the text of lines, strings and comments left out; every line 
 from __future__ import annotations
 
 import re
+import warnings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,11 +24,13 @@ _START = r"(?:^|(?<=[;:]))\s*"
 _PRINT = re.compile(_START + r"print\b(?!\s*\(|\s*[=.,)\]])\s*(?P<rest>[^;]*)")
 _PRINT_TO = re.compile(r">>\s*(?P<file>[\w.]+)\s*(?:,\s*(?P<rest>.*))?$")
 _EXCEPT = re.compile(_START + r"except\s+(?P<kind>\([^()]*\)|[\w.]+)\s*,\s*(?P<name>\w+)\s*:")
-_RAISE = re.compile(_START + r"raise\s+(?P<kind>[\w.]+)\s*,\s*(?P<rest>[^;]*)")
+_EXCEPT_TUPLE = re.compile(_START + r"except\s+(?P<kind>\([^()]*\)|[\w.]+)\s*,\s*(?P<names>[(\[][^)\]]*[)\]])\s*:")
+_RAISE = re.compile(_START + r"raise\s+(?P<kind>[\w.]+(?:\[[^\]]*\])?)\s*,\s*(?P<rest>[^;]*)")
 _RAISE_TEXT = re.compile(_START + r"raise\s+[rRuUbB]{0,2}[\"']")
 _EXEC = re.compile(_START + r"exec\b(?!\s*\(|\s*[=.,)])\s*(?P<rest>[^;]*)")
 _OCTAL = re.compile(r"(?<![\w.])0(?P<digits>[0-7]+)[lL]?(?![\w.])")
 _LONG = re.compile(r"(?<![\w.])(?P<digits>0[xX][0-9a-fA-F]+|[1-9][0-9]*|0)[lL](?!\w)")
+_WORD = re.compile(_START + r"(?P<word>async|await|True|False|None)\s*(?:,[\w\s,]*)?=(?!=)")
 _TUPLE = re.compile(r"\b(?:def\s+\w+\s*\(|lambda\s)(?:[^()=:]{0,200},)?\s{0,9}\(\s{0,9}\w+\s{0,9},")
 _BACKTICKS = re.compile(r"`(?P<inner>[^`\n]*)`?")
 
@@ -35,7 +38,9 @@ _BACKTICKS = re.compile(r"`(?P<inner>[^`\n]*)`?")
 def problems(source: bytes, path: str) -> list[str]:
     """A line for each line that must be changed: `path:12: what to write`. Empty where Python 3 parses the file."""
     try:
-        compile(source, path, "exec", dont_inherit=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # `mailscan check` is not about "\\d"
+            compile(source, path, "exec", dont_inherit=True)
     except SyntaxError as error:
         first = error
     except (ValueError, MemoryError, RecursionError, OverflowError) as error:  # a NUL in it; nested too deeply
@@ -96,8 +101,10 @@ def _of_line(line: str, original: str) -> Iterator[str]:
         yield f"print is a function: write {_printed(said(match, 'rest'))}"
     for match in _EXCEPT.finditer(line):
         yield f"write `except {match['kind']} as {match['name']}:`"
+    for match in _EXCEPT_TUPLE.finditer(line):
+        yield f"write `except {match['kind']} as error:`, and below it `{match['names']} = error.args`"
     for match in _RAISE.finditer(line):
-        yield f"write `raise {match['kind']}({_clip(said(match, 'rest'))})`"
+        yield f"write `raise {match['kind']}{_raised(said(match, 'rest'), match['rest'])}`"
     if _RAISE_TEXT.search(line):
         yield "a text cannot be raised: write `raise RuntimeError(…)`"
     for match in _EXEC.finditer(line):
@@ -111,8 +118,20 @@ def _of_line(line: str, original: str) -> Iterator[str]:
             yield f"an octal number has an o: write `0o{match['digits']}` for `{match[0]}`"
     for match in _LONG.finditer(line):
         yield f"numbers have no L: write `{match['digits']}` for `{match[0]}`"
+    for match in _WORD.finditer(line):
+        yield f"{match['word']} is a word of Python 3: nothing else can be called so"
     if _TUPLE.search(line):
         yield "a parameter cannot be a tuple: give it one name, and take it apart in the first line of the body"
+
+
+def _raised(rest: str, blanked: str) -> str:
+    """What follows the class in `raise CLASS, VALUE, TRACEBACK`."""
+    depth = 0
+    for at, char in enumerate(blanked[: len(rest)]):
+        depth += (char in "([{") - (char in ")]}")
+        if char == "," and not depth:
+            return f"({_clip(rest[:at])}).with_traceback({_clip(rest[at + 1 :])})"
+    return f"({_clip(rest)})"
 
 
 def _printed(rest: str) -> str:
@@ -127,7 +146,7 @@ def _printed(rest: str) -> str:
 
 def _clip(text: str) -> str:
     text = " ".join(text.split())
-    return text if len(text) <= 60 else text[:57] + "…"
+    return text if len(text) <= 120 else text[:119] + "…"
 
 
 def _indentation(code: str) -> Iterator[tuple[int, str]]:

@@ -8,6 +8,7 @@ import builtins
 import os
 import sys
 import time
+import warnings
 
 from mailscan.elspy.oldtext import unicode
 
@@ -52,12 +53,16 @@ class Surroundings:
         self.logged: list[str] = []
         self._before: dict[str, ModuleType] = {}
         self._undo: list[Callable[[], None]] = []
+        # Old files are full of "\d", at which Python warns; mailers read our standard error.
+        self._quiet = warnings.catch_warnings()
 
     def __enter__(self) -> Surroundings:
         for name in (*OURS, *RENAMED):
             if name in sys.modules:
                 self._before[name] = sys.modules.pop(name)
         sys.meta_path.insert(0, self)
+        self._quiet.__enter__()
+        warnings.simplefilter("ignore")
         plain_open, plain_fdopen = builtins.open, os.fdopen
 
         def open_(
@@ -102,6 +107,7 @@ class Surroundings:
     def __exit__(self, *raised: object) -> None:
         while self._undo:
             self._undo.pop()()
+        self._quiet.__exit__(None, None, None)
         if self in sys.meta_path:
             sys.meta_path.remove(self)
         for name in (*OURS, *RENAMED):
