@@ -151,6 +151,7 @@ class _Walk:
         scored: list[float] = []
         for finding in entry.findings:
             if finding.note:
+                scored += self.note(rule, finding)
                 continue
             action = _action(rule, finding)
             entry.action = entry.action or action
@@ -170,6 +171,15 @@ class _Walk:
             self.keep(rule, finding, action)
         if scored:
             self.ledger.append((rule.name, sum(scored) if rule.score is None else rule.score))
+
+    def note(self, rule: Rule, finding: Finding) -> list[float]:
+        """A note decides nothing, but its header fields go with the mail: a score that is too low to matter, say.
+        Gives that score where the rule adds up what its filter says.
+        """
+        if rule.action != "ignore" and (finding.headers or finding.edits):
+            self.keep(rule, finding, "tag")
+        adds = rule.action == "score" and rule.score is None and finding.score is not None
+        return [finding.score or 0.0] if adds else []
 
     def keep(self, rule: Rule, finding: Finding, action: Action) -> None:
         """Take the finding's headers and edits into the verdict, as for a mail that goes through."""

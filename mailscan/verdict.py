@@ -93,7 +93,8 @@ class Finding(Record):
     `code` is stable and dotted ("spamtrap.hit"); `detail` is for the log and may quote the mail (any text);
     `headers` are (name, value) pairs to add if the mail goes through. `action`, `reply` (a generic text for the
     sender) and `score` are given only where the filter itself must speak; what the rule says outranks them.
-    A `note` is said in the log and by `--explain` and decides nothing (for instance `*.not-scanned`).
+    A `note` is said in the log and by `--explain` and decides nothing (for instance `*.not-scanned`); its headers go
+    with a mail that goes through, and its score counts where the rule adds up what its filter says.
     """
 
     __slots__ = ("code", "detail", "score", "headers", "evidence", "action", "reply", "edits", "note")

@@ -30,11 +30,13 @@ FLOORS: tuple[set[str], ...] = (
         "extents",
         "delimiters",
         "decodings",
+        "probe",
+        "specimens",
     },
-    {"trusted", "keys", "addresses", "networks", "words", "timer", "outside", "unpack", "guard"}
-    | {"filetype", "inside"},
+    {"trusted", "keys", "addresses", "networks", "words", "timer", "outside", "exchange", "unpack", "guard"}
+    | {"filetype", "inside", "wire", "servers"},
     {"filters", "userfile", "elspy"},
-    {"rule", "doubts", "starter", "policy", "pipeline"}
+    {"rule", "doctor", "doubts", "starter", "policy", "pipeline"}
     | {"render", "outgoing", "document", "explain", "journal", "structure"},
     {"cli", "__main__"},
 )

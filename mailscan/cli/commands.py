@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mailscan.cli.doctor import HELP as DOCTOR_HELP
 from mailscan.cli.options import SCAN_OPTIONS, ScanOption
 from mailscan.cli.people import list_filters, show_filter, versions
 from mailscan.cli.show import HELP as SHOW_HELP
@@ -244,6 +245,17 @@ def _cannot_carry(rule: Rule, door: str | None) -> list[str]:
         return []
     able = ", ".join(form for form in FORMATS if "rcpt_remove" in CARRIES[form])
     return [f'scope = "recipient" removes recipients, which --format {door} cannot carry; these can: {able}']
+
+
+@group.command(help=DOCTOR_HELP, short_help="Ask everything the policy needs whether it answers rightly.")
+@click.option("--policy", metavar="PATH", help="The policy file.  [default: see `mailscan check --help`]")
+@click.option(
+    "--format", "form", type=click.Choice(("text", "json")), default="text", show_default=True, help="For whom."
+)
+def doctor(policy: str | None, form: str) -> None:
+    from mailscan.cli.doctor import doctor as examined
+
+    raise SystemExit(examined(policy, form))
 
 
 @group.command(short_help="List the built-in filters, or show the keys of one.")

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from mailscan.mail import Mail
     from mailscan.outside import Outside
+    from mailscan.probe import Probe
     from mailscan.verdict import Finding
 
 
@@ -40,6 +41,12 @@ class Filter(Table):
         """Find out whether this filter can run on this machine at all, for `mailscan check` and before a daemon
         serves; raises `MailscanError` saying what is missing. May be slow; a scan does not call it.
         """
+
+    def probe(self, outside: Outside) -> Iterable[Probe]:
+        """For `mailscan doctor`: ask everything this filter will need whether it is there and answers rightly; each
+        question has the rule's timeout. Yields what came of it, and raises nothing for what is wrong.
+        """
+        return ()
 
     def ask(self, mail: Mail, outside: Outside) -> None:
         """Start what must be waited for. Called for every rule that may be asked, before the first `check`."""
