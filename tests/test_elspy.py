@@ -292,8 +292,12 @@ def test_check_lists_every_line_that_python_3_cannot_parse(tmp_path: Path) -> No
 
 def test_a_sibling_in_the_syntax_of_python_2_is_told_by_its_own_lines(tmp_path: Path) -> None:
     (tmp_path / "traps.py").write_text("TRAPS = []\nprint TRAPS\n")
-    why = judged(tmp_path, "import traps\ndef local_scan(i, h, f):\n    pass\n").account[0].why
-    assert "traps.py:2: print is a function: write `print(TRAPS)`" in why
+    for source in (
+        "import traps\ndef local_scan(i, h, f):\n    pass\n",
+        "def local_scan(i, h, f):\n    import traps\n",
+    ):
+        why = judged(tmp_path, source).account[0].why
+        assert "traps.py:2: print is a function: write `print(TRAPS)`" in why
 
 
 def test_the_fourth_argument_is_made_for_whoever_takes_it() -> None:

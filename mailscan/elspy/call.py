@@ -34,7 +34,11 @@ class OldSyntax(FilterError):
 def run(load: Callable[[], object], mail: Mail, outside: Outside) -> list[Finding]:
     """Load an old file and have it judge a mail; `load` executes it and gives its `local_scan`, or raises."""
     with Surroundings(mail, outside) as around:
-        return judge(loaded(load), mail, around)
+        local_scan = loaded(load)
+        try:
+            return judge(local_scan, mail, around)
+        except SyntaxError as error:  # of a file that it imports only now
+            raise _old_syntax(error) from None
 
 
 def check_syntax(source: bytes, path: str) -> None:

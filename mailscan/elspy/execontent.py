@@ -15,32 +15,9 @@ if TYPE_CHECKING:
 
 # What Windows runs when a person opens a file of that name. An old file may set its own.
 BAD_EXTENSIONS = (
-    "vbs",
-    "vbe",
-    "wsf",
-    "wsh",
-    "js",
-    "jse",
-    "hta",
-    "scr",
-    "pif",
-    "bat",
-    "com",
-    "exe",
-    "cmd",
-    "cpl",
-    "lnk",
-    "shs",
-    "shb",
-    "sct",
-    "reg",
-    "chm",
-    "msi",
-    "jar",
-    "ps1",
-    "ocx",
-    "dll",
-)
+    "vbs", "vbe", "wsf", "wsh", "js", "jse", "hta", "scr", "pif", "bat", "com", "exe", "cmd", "cpl", "lnk", "shs",
+    "shb", "sct", "reg", "chm", "msi", "jar", "ps1", "ocx", "dll",
+)  # fmt: skip
 
 
 def module(name: str, around: Surroundings) -> ModuleType:

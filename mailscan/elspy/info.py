@@ -13,26 +13,11 @@ if TYPE_CHECKING:
 
 # The variables that Exim shows its local_scan(), and those of the same session that old files ask for. They are None
 # unless the caller said them (`--info NAME=VALUE`); another name is a mistake in the file, and raises.
-FACTS = frozenset(
-    (
-        "authenticated_id",
-        "authenticated_sender",
-        "host_checking",
-        "interface_address",
-        "interface_port",
-        "message_id",
-        "primary_hostname",
-        "qualify_domain",
-        "received_protocol",
-        "sender_fullhost",
-        "sender_host_port",
-        "sender_ident",
-        "sender_rcvhost",
-        "smtp_active_hostname",
-        "tls_cipher",
-        "tls_peerdn",
-    )
-)
+FACTS = frozenset((
+    "authenticated_id", "authenticated_sender", "host_checking", "interface_address", "interface_port", "message_id",
+    "primary_hostname", "qualify_domain", "received_protocol", "sender_fullhost", "sender_host_port", "sender_ident",
+    "sender_rcvhost", "smtp_active_hostname", "tls_cipher", "tls_peerdn",
+))  # fmt: skip
 _NUMBERS = ("interface_port", "sender_host_port")
 
 

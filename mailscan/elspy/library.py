@@ -20,14 +20,9 @@ if TYPE_CHECKING:
 # Exim's local_scan.h; where a line goes to is the policy's to say here.
 LOG_MAIN, LOG_PANIC, LOG_REJECT = 1, 2, 4
 _NAMES = (
-    "MessageDisposition",
-    "AcceptMessage",
-    "RejectMessage",
-    "TempRejectMessage",
-    "RejectSpam",
-    "RejectVirus",
+    "MessageDisposition", "AcceptMessage", "RejectMessage", "TempRejectMessage", "RejectSpam", "RejectVirus",
     "RejectVirusRelated",
-)
+)  # fmt: skip
 
 
 def module(name: str, around: Surroundings) -> ModuleType:

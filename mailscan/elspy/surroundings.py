@@ -7,7 +7,6 @@ from __future__ import annotations
 import builtins
 import os
 import sys
-import time
 import warnings
 
 from mailscan.elspy.oldtext import unicode
@@ -161,10 +160,6 @@ class Surroundings:
     def remaining(self) -> float:
         """Seconds that the rule in hand has left."""
         return self.outside.remaining() if self.outside is not None else 10.0
-
-    def now(self) -> float:
-        """The time of day."""
-        return self.outside.now() if self.outside is not None else time.time()
 
 
 def _copy(name: str, today: str) -> ModuleType:
