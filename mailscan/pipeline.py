@@ -6,6 +6,7 @@ Filters find; this module alone decides (CONTRACT 2).
 from __future__ import annotations
 
 import time
+from functools import partial
 
 from mailscan.errors import FilterError, MailscanError, OutOfTime, place_of
 from mailscan.timer import Limit
@@ -40,12 +41,16 @@ def scan(mail: Mail, policy: Policy, outside: Outside, *, thorough: bool = False
     verdict stays the same.
     """
     walk = _Walk(mail, policy, outside)
-    walk.start()
-    for rule in policy.rules:
-        if walk.verdict is None or thorough:
-            walk.ask(rule)
-        else:
-            walk.account.append(Asked(rule.name, rule.use, "not-asked", f"{walk.verdict.rule} had decided"))
+    try:
+        walk.start()
+        for turn, rule in enumerate(policy.rules):
+            outside.turn = turn
+            if walk.verdict is None or thorough:
+                walk.ask(rule)
+            else:
+                walk.account.append(Asked(rule.name, rule.use, "not-asked", f"{walk.verdict.rule} had decided"))
+    finally:
+        outside.leave()
     return walk.finish()
 
 
@@ -65,13 +70,14 @@ class _Walk:
         self.ledger: list[tuple[str, float]] = []
 
     def start(self) -> None:
-        """Let the rules that will be asked start what they must wait for."""
-        from mailscan.filters import Filter
-
-        for rule in self.policy.rules:
-            if type(rule.filter).ask is not Filter.ask and not rule.why_not(self.mail):
-                # What goes wrong here is met again, and accounted for, when the rule is asked.
-                self.guarded(rule, lambda one: one.ask(self.mail, self.outside))
+        """Let the rules that wait for the network ask beforehand, all at the same time."""
+        tasks: list[tuple[int, float, Callable[[Outside], object]]] = []
+        left = self.end - time.monotonic()
+        for turn, rule in enumerate(self.policy.rules):
+            if rule.filter.asks_network and not rule.why_not(self.mail):
+                tasks.append((turn, min(rule.timeout or 0.0, left), partial(rule.filter.ask, self.mail)))
+        if tasks:
+            self.outside.begin(tasks)
 
     def ask(self, rule: Rule) -> None:
         """Ask one rule, take down what came of it, and decide if it decides."""

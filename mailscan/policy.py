@@ -4,9 +4,24 @@ from __future__ import annotations
 
 import os
 
+from mailscan.addressing import resolvers
 from mailscan.errors import PolicyError
-from mailscan.keys import Table, choice, flag, meant, number, option, optional, options_of, read_keys, size, text
+from mailscan.keys import (
+    Table,
+    choice,
+    flag,
+    meant,
+    number,
+    option,
+    optional,
+    options_of,
+    read_keys,
+    seconds,
+    size,
+    text,
+)
 from mailscan.networks import networks
+from mailscan.outside import DNS_TIMEOUT
 from mailscan.rule import Rule
 from mailscan.trusted import check_folder, read_trusted
 
@@ -23,7 +38,7 @@ if TYPE_CHECKING:
 STARTER = "the starter policy"
 MOST_OCTETS = 1_000_000
 MOST_RULES = 1_000
-TABLES = ("site", "score", "filter", "limits", "log")
+TABLES = ("site", "score", "filter", "limits", "log", "outside")
 
 
 class Site(Table):
@@ -67,11 +82,26 @@ class Log(Table):
             raise ValueError(f'to: "syslog", "stderr", "none" or a path (it holds a "/") is wanted, not "{self.to}"')
 
 
+class OutsideTable(Table):
+    """`[outside]`: who answers our questions."""
+
+    resolvers = option(resolvers, (), "the DNS resolvers, in their order; when not said, those of this machine")
+    timeout = option(seconds, DNS_TIMEOUT, "seconds that one question to the DNS may take, with all its repetitions")
+
+
 class Policy:
     """A whole policy, ready to judge. `source` says where it came from, for people."""
 
     def __init__(
-        self, source: str, text_of: bytes, rules: tuple[Rule, ...], site: Site, score: Score, limits: Limits, log: Log
+        self,
+        source: str,
+        text_of: bytes,
+        rules: tuple[Rule, ...],
+        site: Site,
+        score: Score,
+        limits: Limits,
+        log: Log,
+        outside: OutsideTable | None = None,
     ) -> None:
         self.source = source
         self.rules = rules
@@ -79,6 +109,7 @@ class Policy:
         self.score = score
         self.limits = limits
         self.log = log
+        self.outside = outside or OutsideTable({})
         self._text = text_of
 
     @property
@@ -195,6 +226,7 @@ class _Builder:
         self.memory = limits.child_memory
         self.trusted = site.trusted
         log = self.table(Log, tables.get("log", {}), "[log]") or Log({})
+        outside = self.table(OutsideTable, tables.get("outside", {}), "[outside]") or OutsideTable({})
         blocks = tables.get("filter", [])
         if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
             self.wrong("", "rules are written as [[filter]] tables, with two brackets")
@@ -209,7 +241,7 @@ class _Builder:
         log.to = (
             log.to if log.to in ("syslog", "stderr", "none") else os.path.normpath(os.path.join(self.folder, log.to))
         )
-        return Policy(self.source, self.octets, tuple(rules), site, score, limits, log)
+        return Policy(self.source, self.octets, tuple(rules), site, score, limits, log, outside)
 
     def table(self, kind: type[T], raw: object, place: str, also: tuple[str, ...] = ()) -> T | None:
         """A table of one class, or None after a mistake. Keys in `also` are somebody else's."""

@@ -17,13 +17,13 @@ from mailscan.document import document, to_json
 from mailscan.envelope import Envelope
 from mailscan.mail import Mail
 from mailscan.message import Message
-from mailscan.outside import Outside
 from mailscan.pipeline import scan
 from mailscan.policy import build_policy, load_policy
+from mailscan.recording import Prepared
 
 CASES = Path(__file__).parent.parent / "testdata" / "cases"
 FOUND = sorted(path.parent for path in CASES.glob("*/*/case.toml"))
-KEYS = {"why", "spec", "line_ends", "envelope", "filter", "site", "score", "limits"}
+KEYS = {"why", "spec", "line_ends", "envelope", "filter", "site", "score", "limits", "outside"}
 
 
 def judge(raw: bytes, case: dict[str, Any], folder: Path) -> dict[str, Any]:
@@ -31,7 +31,9 @@ def judge(raw: bytes, case: dict[str, Any], folder: Path) -> dict[str, Any]:
     tables: dict[str, object] = {key: case[key] for key in ("filter", "site", "score", "limits") if key in case}
     policy = build_policy("case.toml", b"", tables, str(folder)) if tables else load_policy(None)
     envelope = Envelope(**case.get("envelope", {}))
-    verdict = scan(Mail(envelope, Message(raw)), policy, Outside(time.monotonic() + 50))
+    outside = Prepared(time.monotonic() + 50, case.get("outside", {}))
+    verdict = scan(Mail(envelope, Message(raw)), policy, outside)
+    assert not outside.unprepared
     said: dict[str, Any] = json.loads(to_json(document(verdict)))
     for rule in said["rules"]:
         del rule["ms"]

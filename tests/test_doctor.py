@@ -92,7 +92,7 @@ def test_one_that_stalls_takes_no_longer_than_the_timeout(tmp_path: Path) -> Non
 def test_a_policy_with_a_mistake(tmp_path: Path) -> None:
     done = mailscan("doctor", "--policy", policy(tmp_path, rule("spamassassin", "nowhere")), stdin=b"")
     assert (done.status, done.out) == (1, b"")
-    assert 'address: "nowhere" is no address: "HOST:PORT"' in done.err and done.err.count("\n") == 1
+    assert 'address: an address is wanted, "HOST:PORT"' in done.err and done.err.count("\n") == 1
     assert mailscan("doctor", "--format", "xml", stdin=b"").status == 2
 
 

@@ -33,8 +33,9 @@ FLOORS: tuple[set[str], ...] = (
         "probe",
         "specimens",
     },
-    {"trusted", "keys", "addresses", "networks", "words", "timer", "outside", "exchange", "unpack", "guard"}
-    | {"filetype", "inside", "wire", "servers"},
+    {"trusted", "keys", "addresses", "networks", "words", "timer", "outside", "unpack", "guard"}
+    | {"addressing", "channel", "resolver", "asker", "recording"}
+    | {"filetype", "inside", "wire"},
     {"filters", "userfile", "elspy"},
     {"rule", "doctor", "doubts", "starter", "policy", "pipeline"}
     | {"render", "outgoing", "document", "explain", "journal", "structure"},

@@ -16,7 +16,20 @@ NEVER |= {"magic", "pathlib", "rich", "socket", "spf", "subprocess", "threading"
 # Python's own, with what they import themselves; those with an underscore are theirs.
 PYTHONS = {"__future__", "collections", "copyreg", "encodings", "enum", "errno", "functools", "itertools", "keyword"}
 PYTHONS |= {"operator", "re", "reprlib", "select", "signal", "syslog", "types"}
-OURS = {"addresses", "cli", "envelope", "errors", "filetype", "filters", "header", "journal", "keys", "mail", "message"}
+OURS = {
+    "addresses",
+    "addressing",
+    "cli",
+    "envelope",
+    "errors",
+    "filetype",
+    "filters",
+    "header",
+    "journal",
+    "keys",
+    "mail",
+    "message",
+}
 OURS |= {"mime", "networks", "oddity", "outgoing", "outside", "parameters", "pipeline", "policy", "record", "render"}
 OURS |= {"inside", "rule", "starter", "text", "timer", "trusted", "verdict", "words"}
 FILTERS = {"attachments", "match", "spamtrap", "subject"}

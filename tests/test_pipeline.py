@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import tempfile
 import time
 from collections.abc import Iterable
 from typing import Any
@@ -94,6 +96,23 @@ def test_notes_decide_nothing() -> None:
     assert verdict.action == "accept"
     assert verdict.account[0].outcome == "found"
     assert verdict.account[0].action is None
+
+
+@pytest.mark.parametrize("action", ["accept", "reject", "tempfail", "quarantine", "tag", "ignore", "score", None])
+def test_the_fields_of_a_note_go_with_the_mail_and_decide_nothing(action: str | None) -> None:
+    note = Finding("x.low", headers=[("X-Low", "1")], score=2.5, note=True)
+    keys = {} if action is None else {"action": action}
+    verdict = judge(rule(Says(note), **keys), reject=2.0)
+    if action == "score":
+        assert (verdict.action, verdict.score) == ("reject", 2.5)
+    else:
+        assert (verdict.action, verdict.score, verdict.quarantine) == ("accept", 0, "")
+        assert verdict.edits.add == (() if action == "ignore" else (("X-Low", "1"),))
+    assert verdict.account[0].action is None
+    # The rule's own score is for what is found.
+    assert judge(rule(Says(note), score=3.0), reject=2.0).action == "accept"
+    # A mail that is rejected takes no fields with it.
+    assert judge(rule(Says(note)), rule(Says(FOUND), action="reject")).edits.add == ()
 
 
 @pytest.mark.parametrize("action", ["accept", "reject", "tempfail"])
@@ -342,27 +361,83 @@ def test_findings_are_bounded() -> None:
     assert len(verdict.account[0].findings) == MOST_FINDINGS
 
 
-def test_ask_comes_before_every_check_and_only_where_the_rule_is_asked() -> None:
-    order: list[str] = []
+class Slow(Filter):
+    """Asks what takes 300 ms to be answered, and finds what the answer says."""
 
-    class Asks(Filter):
-        decides = True
+    asks_network = True
 
-        def __init__(self, name: str) -> None:
-            super().__init__({})
-            self.name = name
+    def __init__(self, name: str, seconds: float = 0.3, broken: bool = False) -> None:
+        super().__init__({})
+        self.name = name
+        self.seconds = seconds
+        self.broken = broken
 
+    def get(self) -> tuple[str, tuple[bytes, ...], str]:
+        time.sleep(self.seconds)
+        return "", (f"{self.name} in {os.getpid()}".encode(),), ""
+
+    def ask(self, mail: Mail, outside: Outside) -> None:
+        if self.broken:
+            raise ValueError("broken")
+        outside.obtain(("slow", self.name), self.get)
+
+    def check(self, mail: Mail, outside: Outside) -> Iterable[Finding]:
+        _, (answer,), _ = outside.obtain(("slow", self.name), self.get)
+        yield Finding("slow.answer", answer.decode())
+
+
+def test_a_rule_that_has_spoken_waits_for_none_of_those_below() -> None:
+    began = time.monotonic()
+    verdict = judge(
+        rule(Says(FOUND), action="reject", name="trap"),
+        *(rule(Slow(str(n)), action="tag", name=str(n)) for n in range(5)),
+    )
+    assert (verdict.action, verdict.rule) == ("reject", "trap")
+    assert time.monotonic() - began < 0.25
+
+
+def test_five_slow_rules_take_no_longer_than_one() -> None:
+    began = time.monotonic()
+    verdict = judge(*(rule(Slow(str(n)), action="tag", name=str(n)) for n in range(5)))
+    assert time.monotonic() - began < 0.5
+    said = [asked.findings[0].detail.split(" in ") for asked in verdict.account]
+    assert [name for name, _ in said] == ["0", "1", "2", "3", "4"]
+    # All were asked by one process, and it was not this one, which has no threads and may fork.
+    assert len({process for _, process in said}) == 1
+    assert said[0][1] != str(os.getpid())
+
+
+def test_the_answer_that_ends_it_waits_for_no_slower_one_below() -> None:
+    began = time.monotonic()
+    verdict = judge(
+        rule(Slow("quick", 0.05), action="reject", name="quick"), rule(Slow("slow", 5), action="tag", name="slow")
+    )
+    assert (verdict.action, verdict.rule) == ("reject", "quick")
+    assert time.monotonic() - began < 0.3
+
+
+def test_what_goes_wrong_beforehand_is_met_again_in_its_turn() -> None:
+    (asked,) = judge(rule(Slow("x", 0.01, broken=True), action="tag")).account
+    assert asked.findings[0].detail == f"x in {os.getpid()}"
+
+
+def test_a_rule_that_is_not_asked_asks_nothing_beforehand() -> None:
+    class Asks(Slow):
         def ask(self, mail: Mail, outside: Outside) -> None:
-            order.append(f"ask {self.name}")
-            if self.name == "b":
-                raise ValueError("b is broken")
+            open(self.name, "w").close()
 
-        def check(self, mail: Mail, outside: Outside) -> Iterable[Finding]:
-            order.append(f"check {self.name}")
-            return ()
+    with tempfile.TemporaryDirectory() as folder:
+        judge(
+            rule(Asks(f"{folder}/a", 0.0), action="tag", when={"senders": "nobody@else.example"}),
+            rule(Asks(f"{folder}/b", 0.0), action="tag"),
+        )
+        assert os.listdir(folder) == ["b"]
 
-    judge(rule(Asks("a")), rule(Asks("b")), rule(Asks("c"), when={"senders": "nobody@else.example"}))
-    assert order == ["ask a", "ask b", "check a", "check b"]
+
+def test_no_process_is_left_behind() -> None:
+    judge(rule(Says(FOUND), action="reject"), rule(Slow("x", 5), action="tag"))
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
 
 
 def test_a_trial_accepts_and_says_what_would_have_been() -> None:

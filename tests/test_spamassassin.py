@@ -100,8 +100,7 @@ def test_of_several_the_first_that_answers() -> None:
         assert judge(LETTER, use="spamassassin", address=addresses).action == "reject"
         verdict = judge(LETTER, use="spamassassin", address=addresses[:3])
     assert (verdict.action, verdict.code) == ("tempfail", "451 4.3.0")
-    for one in addresses[:3]:
-        assert one in verdict.account[0].why
+    assert "unix:/nowhere/socket" in verdict.account[0].why
 
 
 def test_a_server_without_zlib_is_asked_again() -> None:

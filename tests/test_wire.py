@@ -211,9 +211,9 @@ def test_what_rspamd_answers() -> None:
 
 def test_what_rspamd_is_asked_cannot_hold_a_field_that_a_client_made_up() -> None:
     told = [("From", "a@b.example"), ("Helo", "x\r\nPass: all\nIP: 127.0.0.1\0\x7f"), ("Rcpt", "ü@b.example")]
-    head, _, body = rspamd.request(b"\r\n\r\nx", "127.0.0.1", told).partition(b"\r\n\r\n")
+    head, _, body = rspamd.request(b"\r\n\r\nx", told).partition(b"\r\n\r\n")
     assert body == b"\r\n\r\nx"
     assert head.decode().split("\r\n") == [
-        "POST /checkv2 HTTP/1.0", "Host: 127.0.0.1", "From: a@b.example", "Helo: x  Pass: all IP: 127.0.0.1",
+        "POST /checkv2 HTTP/1.0", "Host: rspamd", "From: a@b.example", "Helo: x  Pass: all IP: 127.0.0.1",
         "Rcpt: ü@b.example", "Content-Length: 5",
     ]  # fmt: skip

@@ -67,6 +67,8 @@ SCAN_OPTIONS = (
     ScanOption("--format", "FORMAT", "What standard output carries.", choices=FORMATS, default="text"),
     ScanOption("--soft-exit", "", "Exit with 0 once the verdict was written, whatever it is."),
     ScanOption("--explain", "", "Say on standard error what each rule found, and where. Not with --format kv."),
+    ScanOption("--record", "FILE", "Keep in FILE all that was asked outside, and the answers."),
+    ScanOption("--replay", "FILE", "Answer from a FILE of --record what is asked outside; the network is not used."),
     ScanOption("--timeout", "SECONDS", f"Time for the whole run.  [default: {TIMEOUT:g}]"),
 )
 
@@ -74,7 +76,18 @@ SCAN_OPTIONS = (
 class Request:
     """What `scan` was asked to do, checked."""
 
-    __slots__ = ("envelope", "enveloped", "file", "policy", "format", "soft_exit", "explain", "timeout")
+    __slots__ = (
+        "envelope",
+        "enveloped",
+        "file",
+        "policy",
+        "format",
+        "soft_exit",
+        "explain",
+        "record",
+        "replay",
+        "timeout",
+    )
 
     def __init__(self, values: Values) -> None:
         """Convert what `read` or click read. Raises `UsageError`."""
@@ -83,6 +96,8 @@ class Request:
         self.explain = bool(values["explain"])
         self.file = _text(values, "file")
         self.policy = _text(values, "policy")
+        self.record = _text(values, "record")
+        self.replay = _text(values, "replay")
         self.timeout = _timeout(_text(values, "timeout"))
         # Whether the caller speaks for the envelope: then nothing in the message does.
         self.enveloped = values["sender"] is not None or bool(values["rcpt"])
@@ -91,6 +106,10 @@ class Request:
             raise UsageError("--file needs the path of a message")
         if self.policy == "":
             raise UsageError("--policy needs the path of a policy file")
+        if self.record == "" or self.replay == "":
+            raise UsageError("--record and --replay need the path of a file")
+        if self.record is not None and self.replay is not None:
+            raise UsageError("--record with --replay would copy the record: one of them is wanted")
         if self.soft_exit and self.format == "message":
             raise UsageError("--soft-exit would hide a refusal behind --format message, which has no other sign of it")
         if self.explain and self.format == "kv":

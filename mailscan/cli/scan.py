@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mailscan.cli.streams import Streams
     from mailscan.envelope import Envelope
     from mailscan.message import Message
+    from mailscan.outside import Outside
     from mailscan.policy import Policy
     from mailscan.verdict import Verdict
 
@@ -80,7 +81,6 @@ class _Run:
     def judge(self) -> Verdict:
         """Read, judge, write, explain and log. Raises what stops it before the verdict is written."""
         from mailscan.mail import Mail
-        from mailscan.outside import Outside
         from mailscan.pipeline import scan as walk
         from mailscan.render import render
 
@@ -90,8 +90,13 @@ class _Run:
             self.envelope, message = with_envelope(self.request, raw)
         # The walk keeps its own deadline; this limit is there in case something in it does not.
         with Limit(self.left(self.kept_back / 2)):
-            verdict = walk(Mail(self.envelope, message), policy, Outside(self.end - self.kept_back))
+            outside = self.outside(policy)
+            verdict = walk(Mail(self.envelope, message), policy, outside)
             octets = render(self.request.format, verdict, message)
+            if self.request.record:
+                from mailscan.recording import record
+
+                record(self.request.record, outside, policy.digest)
         self.write(octets)
         try:
             with Limit(max(self.left(0), _KEPT_BACK)):
@@ -116,6 +121,20 @@ class _Run:
         self.policy = load_policy(path)
         self.source = self.policy.source
         return self.policy
+
+    def outside(self, policy: Policy) -> Outside:
+        """The network and the clock; with --replay, what a record has of them."""
+        end = self.end - self.kept_back
+        if self.request.replay is None:
+            from mailscan.outside import Outside
+
+            return Outside(end, policy.outside)
+        from mailscan.recording import Replay
+
+        replay = Replay(end, self.request.replay)
+        if replay.digest != policy.digest:
+            self.streams.say("the record was made with another policy; what it has no answer to is a rule's on_error")
+        return replay
 
     def write(self, octets: bytes) -> None:
         """Put the verdict on standard output."""

@@ -91,7 +91,9 @@ def _judge(request: Request, message: Message, policy: Policy) -> tuple[Verdict,
     from mailscan.pipeline import scan
 
     started = time.monotonic()
-    verdict = scan(Mail(request.envelope, message), policy, Outside(started + request.timeout), thorough=True)
+    verdict = scan(
+        Mail(request.envelope, message), policy, Outside(started + request.timeout, policy.outside), thorough=True
+    )
     colour = _on_terminal() and not os.environ.get("NO_COLOR")
     return verdict, explain(verdict, policy.source, milliseconds=(time.monotonic() - started) * 1000, colour=colour)
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mailscan.elspy.headers import HeaderList
     from mailscan.elspy.surroundings import Surroundings
     from mailscan.outside import Outside
+    from mailscan.wire import Reader
     from mailscan.wire.spamd import Answer
 
 REJECT_THRESHOLD = 10.0
@@ -48,23 +49,20 @@ def module(name: str, around: Surroundings) -> ModuleType:
 
 def _ask(around: Surroundings, outside: Outside, address: str) -> Answer:
     """What spamd says. Raises `FilterError` in words when it cannot be reached or says nothing of use."""
-    from mailscan.servers import first_of, server
-    from mailscan.wire import spamd
+    from mailscan.addressing import address as read_address
+    from mailscan.wire import spamd, whole_answer
 
     try:
-        asked = server(address)
+        where = read_address(address)
     except ValueError as error:
         raise FilterError(f"elspy.spamassassin.SPAMD_ADDRESS: {error}") from None
     message = around.mail.message.raw[around.mail.message.start :] if around.mail else b""
-    return first_of(
-        (asked,),
-        outside,
-        lambda _: [spamd.request("SYMBOLS", message)],
-        lambda octets: spamd.answer(octets, "SYMBOLS"),
-        most=spamd.MOST_OCTETS,
-        whole=spamd.is_whole,
-        half_close=True,
-    )
+
+    def read(reader: Reader) -> Answer:
+        return spamd.answer(whole_answer(reader, spamd.is_whole), "SYMBOLS")
+
+    asked = spamd.request("SYMBOLS", message)
+    return outside.exchange(where, asked, read, limit=spamd.MOST_OCTETS, half_close=True)
 
 
 def _tag(headers: HeaderList, answer: Answer) -> None:

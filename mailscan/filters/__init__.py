@@ -33,6 +33,8 @@ class Filter(Table):
     decides: bool = False
     # Names of the header fields it can write: removed from incoming mail. "X-Spam-*" stands for all that begin so.
     writes: tuple[str, ...] = ()
+    # Whether it asks the network.
+    asks_network: bool = False
     # What the rule's `timeout` (seconds) and `on_error` are when the policy does not say.
     timeout: float = 10.0
     on_error: str = "tempfail"
@@ -49,7 +51,11 @@ class Filter(Table):
         return ()
 
     def ask(self, mail: Mail, outside: Outside) -> None:
-        """Start what must be waited for. Called for every rule that may be asked, before the first `check`."""
+        """Ask outside all that `check` will ask, so that the answers are known when it does; for `asks_network`.
+
+        Called before the first `check` for every rule that may be asked, in a thread of a process of its own, where it
+        must do nothing but wait. What it raises is passed over: `check` meets it again.
+        """
 
     def check(self, mail: Mail, outside: Outside) -> Iterable[Finding]:
         """Judge the mail: yield what was found, nothing if it is clean. May raise `FilterError`."""

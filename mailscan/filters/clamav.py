@@ -6,22 +6,23 @@ from fnmatch import fnmatchcase
 from functools import partial
 
 from mailscan import specimens
+from mailscan.addressing import Address, addresses
 from mailscan.errors import FilterError
 from mailscan.filters import Filter
 from mailscan.keys import count, option, size, texts
 from mailscan.probe import Probe, probe
-from mailscan.servers import first_of, servers
 from mailscan.verdict import Evidence, Finding
-from mailscan.wire import clamd
+from mailscan.wire import clamd, whole_answer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import TypeVar
 
     from mailscan.mail import Mail
     from mailscan.mime import Part
     from mailscan.outside import Outside
+    from mailscan.wire import Reader
 
     T = TypeVar("T")
 
@@ -30,7 +31,7 @@ _MOST_TRIED = 20
 _LEFT_FOR_REST = 0.5
 # Days; the project publishes signatures every day.
 _OLD = 7
-_LOCAL: tuple[str, ...] = ("unix:/run/clamav/clamd.ctl",)
+_LOCAL: tuple[Address, ...] = (Address("", 0, "/run/clamav/clamd.ctl"),)
 _LIMITS: tuple[str, ...] = ("Heuristics.Limits.Exceeded*", "Heuristics.Encrypted*")
 
 
@@ -48,7 +49,7 @@ class ClamAV(Filter):
     the list, or has the rule `attachments` refuse it.
     """
 
-    address = option(servers, _LOCAL, "where clamd listens; of several the first that answers")
+    address = option(addresses, _LOCAL, "where clamd listens; of several the first that answers")
     max_size = option(size, 100_000_000, "a larger message is not sent; at most clamd's StreamMaxLength is of use")
     max_parts = option(count, 100, "how many parts of other readings are sent")
     not_scanned = option(
@@ -57,6 +58,8 @@ class ClamAV(Filter):
         "names of what is no malware, and was not looked at; `*` is any text",
     )
     allow = option(texts, (), 'names of signatures that may pass; `*` is any text: "PUA.*"')
+
+    asks_network = True
 
     def ask(self, mail: Mail, outside: Outside) -> None:
         """Have clamd begin."""
@@ -69,7 +72,7 @@ class ClamAV(Filter):
         everything = Evidence("1", mail.message.start, len(mail.message.raw))
         found: Finding | None = None
         if len(octets) > self.max_size:
-            yield _unseen(f"the message has {len(octets)} octets, and max_size is {self.max_size}", everything)
+            yield _unseen(f"the message is larger than max_size, {self.max_size} octets", everything)
         elif found := self._found(octets, "the message", everything, outside):
             if not found.note:
                 found.evidence = tuple(self._places(mail, outside)) or found.evidence
@@ -96,32 +99,32 @@ class ClamAV(Filter):
             yield probe(f"clamd {address}: EICAR is found", partial(self._virus, address, outside))
             yield probe(f"clamd {address}: a letter is not", partial(self._letter, address, outside))
 
-    def _ping(self, address: str, outside: Outside) -> str:
+    def _ping(self, address: Address, outside: Outside) -> str:
         _command(address, clamd.PING, clamd.pong, outside)
         return "PONG"
 
-    def _version(self, address: str, outside: Outside) -> Probe:
+    def _version(self, address: Address, outside: Outside) -> Probe:
         one = probe(f"clamd {address}: signatures", lambda: _command(address, clamd.VERSION, clamd.version, outside))
         days = clamd.age(one.said, outside.now()) if one.state == "ok" else None
         if days is not None and days > _OLD:
             return Probe(one.what, "warning", f"{one.said}: {days:.0f} days old; does freshclam run?")
         return one
 
-    def _virus(self, address: str, outside: Outside) -> str:
-        answer = self._asked((address,), specimens.infected(), outside)
+    def _virus(self, address: Address, outside: Outside) -> str:
+        answer = self._asked([address], specimens.infected(), outside)
         if not answer.signature or _among(answer.signature, (*self.allow, *self.not_scanned)):
             raise FilterError(f"{answer.signature or 'nothing is found'}: has clamd its signatures?")
         return answer.signature
 
-    def _letter(self, address: str, outside: Outside) -> str:
-        if signature := self._asked((address,), specimens.harmless(), outside).signature:
+    def _letter(self, address: Address, outside: Outside) -> str:
+        if signature := self._asked([address], specimens.harmless(), outside).signature:
             raise FilterError(signature)
         return "nothing is found"
 
     def _found(self, octets: bytes, what: str, where: Evidence, outside: Outside) -> Finding | None:
         answer = self._answer(octets, outside)
         if answer.too_large:
-            return _unseen(f"{what} has {len(octets)} octets, more than clamd takes", where)
+            return _unseen(f"{what} is larger than clamd takes (its StreamMaxLength)", where)
         if not answer.signature or _among(answer.signature, self.allow):
             return None
         if _among(answer.signature, self.not_scanned):
@@ -144,19 +147,15 @@ class ClamAV(Filter):
     def _answer(self, octets: bytes, outside: Outside) -> clamd.Answer:
         return self._asked(self.address, octets, outside)
 
-    def _asked(self, addresses: tuple[str, ...], octets: bytes, outside: Outside) -> clamd.Answer:
-        return first_of(
-            addresses,
-            outside,
-            lambda _: clamd.instream(octets),
-            clamd.answer,
-            most=clamd.MOST_OCTETS,
-            whole=clamd.is_whole,
-        )
+    def _asked(self, addresses: Sequence[Address], octets: bytes, outside: Outside) -> clamd.Answer:
+        def read(reader: Reader) -> clamd.Answer:
+            return clamd.answer(whole_answer(reader, clamd.is_whole))
+
+        return outside.exchange(addresses, clamd.instream(octets), read, limit=clamd.MOST_OCTETS)
 
 
-def _command(address: str, command: bytes, read: Callable[[bytes], T], outside: Outside) -> T:
-    return first_of((address,), outside, lambda _: [command], read, most=clamd.MOST_OCTETS, whole=clamd.is_whole)
+def _command(address: Address, command: bytes, read: Callable[[bytes], T], outside: Outside) -> T:
+    return outside.exchange(address, command, lambda reader: read(whole_answer(reader, clamd.is_whole)))
 
 
 def _whole(mail: Mail) -> bytes:

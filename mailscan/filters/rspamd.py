@@ -5,22 +5,23 @@ from __future__ import annotations
 from functools import partial
 
 from mailscan import specimens
+from mailscan.addressing import Address, addresses
 from mailscan.errors import FilterError
 from mailscan.filters import Filter
 from mailscan.keys import choice, option, size
 from mailscan.probe import probe
-from mailscan.servers import first_of, host_of, servers
 from mailscan.verdict import Evidence, Finding
-from mailscan.wire import rspamd
+from mailscan.wire import rspamd, whole_answer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from mailscan.mail import Mail
     from mailscan.outside import Outside
     from mailscan.probe import Probe
     from mailscan.verdict import Action
+    from mailscan.wire import Reader
 
 _does = choice("reject", "tempfail", "quarantine", "tag", "ignore")
 # X-Spamd-Bar of rspamd itself has as many.
@@ -28,7 +29,7 @@ _LONGEST_BAR = 50
 MOST_SYMBOLS = 50
 # rspamd's own actions; a site can have others.
 ACTIONS = ("reject", "soft reject", "quarantine", "discard", "rewrite subject", "add header", "greylist", "no action")
-_LOCAL: tuple[str, ...] = ("127.0.0.1:11333",)
+_LOCAL: tuple[Address, ...] = (Address("127.0.0.1", 11333),)
 
 
 class Rspamd(Filter):
@@ -49,7 +50,7 @@ class Rspamd(Filter):
     identity, and the queue id. Symbols stand in the detail, the weightiest first.
     """
 
-    address = option(servers, _LOCAL, "where rspamd's normal worker, or its proxy, listens")
+    address = option(addresses, _LOCAL, "where rspamd's normal worker, or its proxy, listens")
     on_reject = option(_does, "reject", 'what "reject" of rspamd means')
     on_soft_reject = option(_does, "tempfail", 'what "soft reject" means; greylisting and rate limits end in it')
     on_quarantine = option(_does, "quarantine", 'what "quarantine" means')
@@ -62,6 +63,7 @@ class Rspamd(Filter):
     max_size = option(size, 50_000_000, "a larger message is not sent")
 
     decides = True
+    asks_network = True
     writes = ("X-Spamd-Result", "X-Spamd-Bar", "X-Rspamd-Action")
 
     def prepare(self) -> None:
@@ -77,7 +79,7 @@ class Rspamd(Filter):
         """Yields "rspamd.ACTION", a note where the mail is to go through, or the note "rspamd.not-scanned"."""
         raw = mail.message.raw
         if len(raw) > self.max_size:
-            what = f"the message has {len(raw)} octets, and max_size is {self.max_size}"
+            what = f"the message is larger than max_size, {self.max_size} octets"
             yield Finding("rspamd.not-scanned", what, note=True)
             return
         answer = self._answer(mail, outside)
@@ -106,21 +108,21 @@ class Rspamd(Filter):
             yield probe(f"rspamd {address}: GTUBE is rejected", partial(self._spam, address, outside))
             yield probe(f"rspamd {address}: a letter is not", partial(self._letter, address, outside))
 
-    def _ping(self, address: str, outside: Outside) -> str:
-        def asked(at: str) -> list[bytes]:
-            return [rspamd.ping(host_of(at))]
+    def _ping(self, address: Address, outside: Outside) -> str:
+        def read(reader: Reader) -> None:
+            rspamd.pong(whole_answer(reader, rspamd.is_whole))
 
-        first_of((address,), outside, asked, rspamd.pong, most=rspamd.MOST_OCTETS, whole=rspamd.is_whole)
+        outside.exchange(address, rspamd.ping(), read)
         return "pong"
 
-    def _spam(self, address: str, outside: Outside) -> str:
-        answer = self._asked((address,), specimens.spam(), (), outside)
+    def _spam(self, address: Address, outside: Outside) -> str:
+        answer = self._asked([address], specimens.spam(), (), outside)
         if answer.action != "reject":
             raise FilterError(f'"{answer.action}"; GTUBE is to be rejected: is gtube_patterns switched off?')
         return f'"{answer.action}"'
 
-    def _letter(self, address: str, outside: Outside) -> str:
-        answer = self._asked((address,), specimens.harmless(), (), outside)
+    def _letter(self, address: Address, outside: Outside) -> str:
+        answer = self._asked([address], specimens.harmless(), (), outside)
         symbols = ", ".join(map(_shown, answer.symbols[:MOST_SYMBOLS]))
         said = f'"{answer.action}", {answer.score:.2f} of {answer.threshold:.2f}: {symbols or "no symbol"}'
         if self._does(answer) in ("reject", "tempfail", "quarantine"):
@@ -138,16 +140,12 @@ class Rspamd(Filter):
         return self._asked(self.address, message, told, outside)
 
     def _asked(
-        self, addresses: tuple[str, ...], message: bytes, told: Iterable[tuple[str, str]], outside: Outside
+        self, addresses: Sequence[Address], message: bytes, told: Iterable[tuple[str, str]], outside: Outside
     ) -> rspamd.Answer:
-        return first_of(
-            addresses,
-            outside,
-            lambda address: [rspamd.request(message, host_of(address), told)],
-            rspamd.answer,
-            most=rspamd.MOST_OCTETS,
-            whole=rspamd.is_whole,
-        )
+        def read(reader: Reader) -> rspamd.Answer:
+            return rspamd.answer(whole_answer(reader, rspamd.is_whole))
+
+        return outside.exchange(addresses, rspamd.request(message, told), read, limit=rspamd.MOST_OCTETS)
 
 
 def fields(answer: rspamd.Answer) -> list[tuple[str, str]]:

@@ -5,27 +5,28 @@ from __future__ import annotations
 from functools import partial
 
 from mailscan import specimens
+from mailscan.addressing import Address, addresses
 from mailscan.errors import FilterError
 from mailscan.filters import Filter
 from mailscan.keys import count, flag, number, option, size, text
 from mailscan.probe import probe
-from mailscan.servers import first_of, servers
 from mailscan.verdict import Evidence, Finding
-from mailscan.wire import spamd
+from mailscan.wire import spamd, whole_answer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from mailscan.mail import Mail
     from mailscan.outside import Outside
     from mailscan.probe import Probe
+    from mailscan.wire import Reader
 
 # RFC 5322 2.1.1: where the list of tests can be folded; within 78 with a blank before it.
 _FOLD = 70
 # What SpamAssassin gives GTUBE, less whatever a site's own rules may take from it.
 _GTUBE = 900.0
-_LOCAL: tuple[str, ...] = ("127.0.0.1:783",)
+_LOCAL: tuple[Address, ...] = (Address("127.0.0.1", 783),)
 
 
 def user(value: object, folder: str) -> str:
@@ -55,7 +56,7 @@ class SpamAssassin(Filter):
     field X-Envelope-From above the message, where SpamAssassin looks for it.
     """
 
-    address = option(servers, _LOCAL, "where spamd listens; of several the first that answers is asked")
+    address = option(addresses, _LOCAL, "where spamd listens; of several the first that answers is asked")
     reject_at = option(number, 12.0, "this score or more is found, and rejected")
     user = option(user, "", "whose preferences spamd is to use")
     max_size = option(size, 1_000_000, "a larger message is not sent")
@@ -63,6 +64,7 @@ class SpamAssassin(Filter):
     most_stars = option(count, 50, "the longest X-Spam-Level")
 
     decides = True
+    asks_network = True
     writes = ("X-Spam-*",)
 
     def ask(self, mail: Mail, outside: Outside) -> None:
@@ -74,7 +76,7 @@ class SpamAssassin(Filter):
         """Yields "spamassassin.spam", or the note "spamassassin.score" or "spamassassin.not-scanned"."""
         raw = mail.message.raw
         if len(raw) > self.max_size:
-            what = f"the message has {len(raw)} octets, and max_size is {self.max_size}"
+            what = f"the message is larger than max_size, {self.max_size} octets"
             yield Finding("spamassassin.not-scanned", what, note=True)
             return
         answer = self._answer(mail, outside)
@@ -100,29 +102,28 @@ class SpamAssassin(Filter):
             yield probe(f"spamd {address}: GTUBE is found", partial(self._spam, address, outside))
             yield probe(f"spamd {address}: a letter is not", partial(self._letter, address, outside))
 
-    def _ping(self, address: str, outside: Outside) -> str:
-        version = first_of(
-            (address,), outside, lambda _: [spamd.ping()], spamd.pong, most=spamd.MOST_OCTETS, whole=spamd.is_pong,
-            half_close=True,
-        )  # fmt: skip
-        return f"protocol {version}"
+    def _ping(self, address: Address, outside: Outside) -> str:
+        def read(reader: Reader) -> str:
+            return spamd.pong(whole_answer(reader, spamd.is_pong))
 
-    def _spam(self, address: str, outside: Outside) -> str:
+        return f"protocol {outside.exchange(address, spamd.ping(), read, half_close=True)}"
+
+    def _spam(self, address: Address, outside: Outside) -> str:
         answer = self._one(address, specimens.spam(), outside)
         said = f"score {answer.score:.1f}: {', '.join(answer.symbols)}"
         if answer.score < max(self.reject_at, _GTUBE):
             raise FilterError(f"{said}; {_GTUBE:g} or more is wanted for GTUBE: are its rules installed?")
         return said
 
-    def _letter(self, address: str, outside: Outside) -> str:
+    def _letter(self, address: Address, outside: Outside) -> str:
         answer = self._one(address, specimens.harmless(), outside)
         said = f"score {answer.score:.1f}: {', '.join(answer.symbols) or 'no test hit'}"
         if answer.score >= self.reject_at:
             raise FilterError(f"{said}; that would be rejected")
         return said
 
-    def _one(self, address: str, message: bytes, outside: Outside) -> spamd.Answer:
-        return self._asked((address,), message, outside, self.compress)
+    def _one(self, address: Address, message: bytes, outside: Outside) -> spamd.Answer:
+        return self._asked([address], message, outside, self.compress)
 
     def fields(self, answer: spamd.Answer) -> list[tuple[str, str]]:
         """The header fields that tell of an answer."""
@@ -143,17 +144,14 @@ class SpamAssassin(Filter):
                 raise
         return self._asked(self.address, message, outside, False)
 
-    def _asked(self, addresses: tuple[str, ...], message: bytes, outside: Outside, compress: bool) -> spamd.Answer:
+    def _asked(self, addresses: Sequence[Address], message: bytes, outside: Outside, compress: bool) -> spamd.Answer:
         asked = spamd.request("SYMBOLS", message, user=self.user, compress=compress)
-        return first_of(
-            addresses,
-            outside,
-            lambda _: [asked],
-            lambda octets: spamd.answer(octets, "SYMBOLS"),
-            most=spamd.MOST_OCTETS,
-            whole=spamd.is_whole,
-            half_close=True,  # a compressed message has no other end for spamd
-        )
+
+        def read(reader: Reader) -> spamd.Answer:
+            return spamd.answer(whole_answer(reader, spamd.is_whole), "SYMBOLS")
+
+        # Where a compressed message ends is told to spamd by nothing but the end of what comes.
+        return outside.exchange(addresses, asked, read, limit=spamd.MOST_OCTETS, half_close=True)
 
 
 def status(answer: spamd.Answer, word: str = "score") -> str:

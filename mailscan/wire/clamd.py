@@ -5,10 +5,6 @@ from __future__ import annotations
 from mailscan.record import Record
 from mailscan.wire import WireError, quoted
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 # clamd reads a chunk into its own buffer and writes it to a file: larger ones gain nothing.
 CHUNK = 1 << 17
 # A signature's name, or an error in words.
@@ -31,15 +27,14 @@ class Answer(Record):
         self.too_large = too_large
 
 
-def instream(octets: bytes) -> Iterator[bytes | memoryview]:
+def instream(octets: bytes) -> list[bytes]:
     """The pieces of a request to look at these octets: chunks with their length, and one without octets as the end."""
-    yield b"zINSTREAM\0"
-    view = memoryview(octets)
+    pieces: list[bytes] = [b"zINSTREAM\0"]
+    view = memoryview(octets)  # a message may have 150 MB
     for at in range(0, len(octets), CHUNK):
         piece = view[at : at + CHUNK]
-        yield len(piece).to_bytes(4, "big")
-        yield piece
-    yield b"\0\0\0\0"
+        pieces += (len(piece).to_bytes(4, "big"), piece)  # type: ignore[arg-type]
+    return [*pieces, b"\0\0\0\0"]
 
 
 def is_whole(octets: bytes) -> bool:

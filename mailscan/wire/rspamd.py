@@ -60,17 +60,17 @@ class Answer(Record):
         self.skipped = skipped
 
 
-def ping(host: str) -> bytes:
+def ping() -> bytes:
     """The question whether rspamd is there."""
-    return _head("GET", "/ping", host, ())
+    return _head("GET", "/ping", ())
 
 
-def request(message: bytes, host: str, told: Iterable[tuple[str, str]] = ()) -> bytes:
+def request(message: bytes, told: Iterable[tuple[str, str]] = ()) -> bytes:
     """The octets that ask about a message. `told` are header fields by name, any text: `TOLD`, and a Rcpt for each
     recipient.
     """
     fields = [*told, ("Content-Length", str(len(message)))]
-    return _head("POST", "/checkv2", host, fields) + message
+    return _head("POST", "/checkv2", fields) + message
 
 
 def is_whole(octets: bytes) -> bool:
@@ -103,9 +103,9 @@ def answer(octets: bytes) -> Answer:
     return Answer(action, score, threshold or 0.0, _symbols(told.get("symbols")), skipped=bool(told.get("is_skipped")))
 
 
-def _head(method: str, path: str, host: str, fields: Iterable[tuple[str, str]]) -> bytes:
+def _head(method: str, path: str, fields: Iterable[tuple[str, str]]) -> bytes:
     # Who asks by HTTP/1.0 gets no chunks (RFC 9112 7.1), and is told no more than one answer.
-    lines = [f"{method} {path} HTTP/1.0", f"Host: {_clean(host)}"]
+    lines = [f"{method} {path} HTTP/1.0", "Host: rspamd"]
     lines += [f"{name}: {_clean(value)}" for name, value in fields]
     return "\r\n".join([*lines, "", ""]).encode("utf-8", "replace")
 

@@ -1,0 +1,200 @@
+"""Questions of several rules at the same time, asked in a forked process that only waits.
+
+Threads would do, but the process that judges must have none: it forks, for a postmaster's own Python and for document
+parsers (docs/decisions/030-who-waits.md). So the threads live in a child, which sends each answer as it comes.
+"""
+
+from __future__ import annotations
+
+import marshal
+import os
+import select
+import signal
+import time
+
+from mailscan.outside import MARGIN, Outside, attempt
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from mailscan.outside import Obtained, Question
+
+    Task = tuple[int, float, Callable[[Outside], object]]
+
+MOST_THREADS = 64
+
+
+class Asker:
+    """The child, and the pipe on which its answers come."""
+
+    __slots__ = ("child", "pipe", "owner", "waiting", "done", "begun")
+
+    def __init__(self, outside: Outside, tasks: Sequence[Task]) -> None:
+        """Fork, and begin `tasks`. Without a process to be had nothing is begun: each rule then asks for itself."""
+        self.begun = {turn: time.monotonic() + seconds for turn, seconds, _ in tasks}
+        self.done: set[int] = set()
+        self.waiting = bytearray()
+        self.child = 0
+        self.owner = os.getpid()
+        self.pipe, out = os.pipe()
+        try:
+            self.child = os.fork()
+        except OSError:
+            os.close(out)
+            self.end()
+            return
+        if self.child == 0:
+            _life(outside, tasks, self.pipe, out)
+        os.close(out)
+
+    def wait(self, question: Question, outside: Outside) -> None:
+        """Take in answers until this one is known, or its rule will ask no more."""
+        if os.getpid() != self.owner:
+            return  # a child of the process that began: the answers are not its to take
+        end = min(self.begun.get(outside.turn, 0.0) + MARGIN, outside.deadline - MARGIN)
+        while self.pipe >= 0 and question not in outside.known and outside.turn not in self.done:
+            if outside.turn not in self.begun or not self._more(outside, end):
+                break
+
+    def _more(self, outside: Outside, end: float) -> bool:
+        """Take in what the pipe has; False when nothing came by `end`, or nothing is to come."""
+        poll = select.poll()
+        poll.register(self.pipe, select.POLLIN)
+        left = end - time.monotonic()
+        if left <= 0 or not poll.poll(left * 1000 + 1):
+            return False
+        piece = os.read(self.pipe, 1 << 20)
+        if not piece:
+            self.end()
+            return False
+        self.waiting += piece
+        while len(self.waiting) >= 8 and len(self.waiting) >= (whole := 8 + int.from_bytes(self.waiting[:8], "big")):
+            turn, question, obtained = marshal.loads(bytes(self.waiting[8:whole]))
+            del self.waiting[:whole]
+            if question is None:
+                self.done.add(turn)
+            else:
+                outside.known.setdefault(question, obtained)
+        return True
+
+    def end(self) -> None:
+        """Kill the child and forget what it was still waiting for."""
+        if self.pipe >= 0:
+            os.close(self.pipe)
+            self.pipe = -1
+        if self.child and os.getpid() == self.owner:
+            try:
+                os.kill(self.child, signal.SIGKILL)
+                os.waitpid(self.child, 0)
+            except (ProcessLookupError, ChildProcessError):
+                pass
+        self.child = 0
+
+
+def _life(outside: Outside, tasks: Sequence[Task], pipe: int, out: int) -> None:
+    """The child's whole life; it never returns."""
+    try:
+        os.close(pipe)
+        for one in (signal.SIGALRM, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(one, signal.SIG_DFL)
+        # Whoever waits for the end of our standard output must not wait for this process.
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for number in (0, 1, 2):
+            os.dup2(nothing, number)
+        _ask_all(outside, tasks, out)
+    finally:
+        os._exit(0)
+
+
+def _ask_all(outside: Outside, tasks: Sequence[Task], out: int) -> None:
+    import threading
+
+    board = _Board(out, dict(outside.known))
+    threads = []
+    for turn, seconds, ask in tasks[:MOST_THREADS]:
+        mine = _Shared(time.monotonic() + seconds, turn, outside, board)
+        threads.append(threading.Thread(target=_one, args=(turn, ask, mine, board), daemon=True))
+    for thread in threads:
+        thread.start()
+    for turn, _, _ in tasks[MOST_THREADS:]:
+        board.send(turn, None, None)
+    for thread in threads:
+        thread.join()
+
+
+def _one(turn: int, ask: Callable[[Outside], object], outside: Outside, board: _Board) -> None:
+    try:
+        ask(outside)
+    except BaseException:  # noqa: BLE001 - the rule meets it again, and accounts for it, when it is asked
+        pass
+    board.send(turn, None, None)
+
+
+class _Board:
+    """What the threads know together, and the way back to the process that judges."""
+
+    def __init__(self, out: int, known: dict[Question, Obtained]) -> None:
+        import threading
+
+        self.out = out
+        self.known = known
+        self.lock = threading.Lock()
+        self.changed = threading.Condition(self.lock)
+        self.pending: set[Question] = set()
+
+    def send(self, turn: int, question: Question | None, obtained: Obtained | None) -> None:
+        """One message, whole, whichever thread sends it."""
+        octets = marshal.dumps((turn, question, obtained))
+        view = memoryview(len(octets).to_bytes(8, "big") + octets)
+        with self.lock:
+            while view:
+                view = view[os.write(self.out, view) :]
+
+
+class _Shared(Outside):
+    """The outside of one rule's thread: its own deadline, the answers shared."""
+
+    __slots__ = ("board",)
+
+    def __init__(self, deadline: float, turn: int, like: Outside, board: _Board) -> None:
+        super().__init__(deadline, like.settings)
+        self.turn = turn
+        self.clock = like.clock
+        self.board = board
+
+    def obtain(self, question: Question, get: Callable[[], Obtained]) -> Obtained:
+        """Each question once: a thread that comes second waits for the first one's answer."""
+        board = self.board
+        with board.changed:
+            while question in board.pending:
+                board.changed.wait(self.remaining() + MARGIN)
+                if not self.remaining():
+                    return "", (), "the time of the rule had passed"
+            if question in board.known:
+                return board.known[question]
+            board.pending.add(question)
+        obtained = attempt(get)
+        with board.changed:
+            board.known[question] = obtained
+            board.pending.discard(question)
+            board.changed.notify_all()
+        board.send(self.turn, question, obtained)
+        return obtained
+
+    def side_by_side(self, work: Sequence[Callable[[Outside], object]]) -> None:
+        """Each piece of work in a thread of its own; back when all have ended."""
+        import threading
+
+        threads = [threading.Thread(target=_quiet, args=(one, self), daemon=True) for one in work[:MOST_THREADS]]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+
+def _quiet(work: Callable[[Outside], object], outside: Outside) -> None:
+    try:
+        work(outside)
+    except BaseException:  # noqa: BLE001 - as in _one
+        pass

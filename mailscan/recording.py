@@ -1,0 +1,123 @@
+"""Answers from outside that came in before: `--record`, `--replay`, and the twin of `Outside` for tests.
+
+A record is one JSON object: "mailscan": 1, "policy" (the digest of the policy), "clock" (seconds since the epoch) and
+"answers", each with "asked" (a list of strings), "status", "records" (octets, in Base64) and "why" there is none.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from binascii import Error, a2b_base64, b2a_base64
+
+from mailscan.errors import UsageError
+from mailscan.outside import Outside
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from mailscan.outside import Obtained, Question
+
+VERSION = 1
+MOST = 1_000_000_000
+
+
+def record(path: str, outside: Outside, digest: str) -> None:
+    """Write what was asked of `outside`. Raises `UsageError` when the file cannot be written."""
+    answers = [
+        {
+            "asked": list(question),
+            "status": status,
+            "records": [b2a_base64(one, newline=False).decode() for one in records],
+            "why": why,
+        }
+        for question, (status, records, why) in outside.known.items()
+    ]
+    document = {"mailscan": VERSION, "policy": digest, "clock": outside.now(), "answers": answers}
+    octets = json.dumps(document, indent=1).encode() + b"\n"
+    try:
+        # Answers may quote the mail: nobody else is to read them.
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with open(descriptor, "wb") as file:
+            file.write(octets)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"--record: {path}: {getattr(error, 'strerror', None) or error}") from None
+
+
+class Replay(Outside):
+    """Answers what a record has, and nothing else: the network is never asked. `digest` is its policy's."""
+
+    __slots__ = ("digest",)
+
+    def __init__(self, deadline: float, path: str) -> None:
+        """Read a record. Raises `UsageError`."""
+        super().__init__(deadline)
+        try:
+            with open(path, "rb") as file:
+                octets = file.read(MOST + 1)
+        except (OSError, ValueError) as error:
+            raise UsageError(f"--replay: {path}: {getattr(error, 'strerror', None) or error}") from None
+        try:
+            document = json.loads(octets)
+            if document["mailscan"] != VERSION:
+                raise UsageError(f"--replay: {path}: is of version {document['mailscan']!r}, and {VERSION} is wanted")
+            self.digest = str(document["policy"])
+            self.clock = float(document["clock"])
+            for one in document["answers"]:
+                records = tuple(a2b_base64(text) for text in one["records"])
+                asked = tuple(map(str, one["asked"]))
+                self.known[asked] = (str(one["status"]), records, str(one["why"]))
+        except UsageError:
+            raise
+        except (ValueError, KeyError, TypeError, Error, RecursionError):
+            raise UsageError(f"--replay: {path}: is no record that `mailscan scan --record` wrote") from None
+
+    def obtain(self, question: Question, get: Callable[[], Obtained]) -> Obtained:
+        """What the record has, else a failure."""
+        return self.known.get(question, ("", (), f"the record has no answer to {' '.join(question)[:200]}"))
+
+    def begin(self, tasks: Sequence[tuple[int, float, Callable[[Outside], object]]]) -> None:
+        """Nothing is to be waited for."""
+
+
+class Prepared(Outside):
+    """The twin for tests: answers from a table, as `[outside]` of a case has it (docs/cases.md).
+
+    `dns` has, for "NAME TYPE", the records, or "nxdomain", or any other word for why there is no answer; `exchange`
+    has for an address the text of the answer. What nobody prepared has no answer, and stands in `unprepared`.
+    """
+
+    __slots__ = ("answers", "unprepared")
+
+    def __init__(self, deadline: float, table: Mapping[str, Mapping[str, object]], clock: float = 0.0) -> None:
+        super().__init__(deadline)
+        self.clock = clock
+        self.unprepared: list[Question] = []
+        self.answers: dict[Question, Obtained] = {}
+        for asked, said in table.get("dns", {}).items():
+            name, _, rdtype = asked.rpartition(" ")
+            self.answers["dns", name.lower(), rdtype] = _prepared(said)
+        for asked, said in table.get("exchange", {}).items():
+            self.answers["exchange", asked] = ("", (str(said).encode("utf-8", "surrogateescape"),), "")
+
+    def obtain(self, question: Question, get: Callable[[], Obtained]) -> Obtained:
+        """What was prepared for a question; what is asked of a server is not compared."""
+        key = question[:2] if question[0] == "exchange" else question
+        if key not in self.answers:
+            self.unprepared.append(question)
+            return "", (), f"nobody prepared an answer to {' '.join(key)}"
+        return self.answers[key]
+
+    def begin(self, tasks: Sequence[tuple[int, float, Callable[[Outside], object]]]) -> None:
+        """Nothing is to be waited for."""
+
+
+def _prepared(said: object) -> Obtained:
+    if said == "nxdomain":
+        return "nxdomain", (), ""
+    if isinstance(said, str):
+        return "", (), said
+    if not isinstance(said, list):
+        raise ValueError('a list of records, "nxdomain", or a word for the failure is wanted')
+    return "noerror", tuple(str(one).encode("latin-1") for one in said), ""
