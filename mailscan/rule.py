@@ -140,8 +140,13 @@ class Rule(Table):
         self.filter = chosen
         if self.when:
             self.when.ours = trusted
+        chosen.ours = trusted
         self.timeout = self.timeout if self.timeout is not None else chosen.timeout
         self.on_error = self.on_error or chosen.on_error
+        if chosen.has_rows and (self.score is not None or self.action not in (None, "tag", "ignore")):
+            raise ValueError(
+                'the filter has an action for each of its results; the rule may only say "ignore" or "tag", to try it'
+            )
         if self.action is None and self.score is None and not chosen.decides:
             raise ValueError(
                 f"needs an `action` ({', '.join(ACTIONS)}) or a `score`: the filter finds, the policy decides"

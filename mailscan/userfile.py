@@ -72,17 +72,30 @@ class UserFile(Filter):
 
                 found = run(lambda: self._load("local_scan"), mail, outside)
             else:
-                found = self._load()(mail, outside)
+                check = self._load()
+                if "spf" in sys.modules or b"spf" in self.source:
+                    # A call of pyspf asks `outside` too. This process ends with the mail: nothing is to be put back.
+                    from mailscan.spfcheck import in_hand, pyspf
+
+                    pyspf()
+                    in_hand.set(outside)
+                found = check(mail, outside)
             return [_plain(one, self.path) for one in _listed(found)]
 
         # A little less than we have: the child's end is told in better words than our own.
-        plain = self._in_child(work, outside.remaining() * 0.9)
+        plain = self._in_child(work, outside.remaining() * 0.9, outside)
         return [_finding(one) for one in plain]
 
-    def _in_child(self, work: Callable[[], object], seconds: float) -> list[tuple[object, ...]]:
-        """Run in a child; its exceptions come back as `FilterError` with the place in the user's file."""
+    def _in_child(
+        self, work: Callable[[], object], seconds: float, outside: Outside | None = None
+    ) -> list[tuple[object, ...]]:
+        """Run in a child; its exceptions come back as `FilterError` with the place in the user's file.
 
-        def told() -> object:
+        What it asked `outside`, and the answers, come back too: they are part of a record.
+        """
+        known = set(outside.known) if outside else set()
+
+        def told() -> tuple[bool, object]:
             try:
                 return (True, work())
             except MailscanError as error:
@@ -94,10 +107,18 @@ class UserFile(Filter):
             except BaseException as error:  # noqa: BLE001 - whatever the file does is its rule's on_error
                 return (False, f"{_place(error, self.path)}: {type(error).__name__}: {error}")
 
-        answer = in_child(told, seconds=seconds, memory=self.memory)
-        if not isinstance(answer, tuple) or len(answer) != 2:
+        def with_answers() -> object:
+            done, value = told()
+            fresh = [(asked, came) for asked, came in outside.known.items() if asked not in known] if outside else []
+            return done, value, fresh, outside.clock if outside else None
+
+        answer = in_child(with_answers, seconds=seconds, memory=self.memory)
+        if not isinstance(answer, tuple) or len(answer) != 4:
             raise FilterError(f"{self.path}: its process sent an answer that cannot be read")
-        done, value = answer
+        done, value, fresh, clock = answer
+        if outside:
+            outside.known.update(fresh)
+            outside.clock = clock
         if not done:
             raise FilterError(str(value))
         return value  # type: ignore[no-any-return]

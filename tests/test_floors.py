@@ -34,7 +34,7 @@ FLOORS: tuple[set[str], ...] = (
         "specimens",
     },
     {"trusted", "keys", "addresses", "networks", "words", "timer", "outside", "unpack", "guard"}
-    | {"addressing", "channel", "resolver", "asker", "recording"}
+    | {"addressing", "channel", "resolver", "asker", "recording", "spfcheck"}
     | {"filetype", "inside", "wire"},
     {"filters", "userfile", "elspy"},
     {"rule", "doctor", "doubts", "starter", "policy", "pipeline"}

@@ -11,9 +11,10 @@ from mailscan.mail import MESSAGE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from mailscan.mail import Mail
+    from mailscan.networks import Network
     from mailscan.outside import Outside
     from mailscan.probe import Probe
     from mailscan.verdict import Finding
@@ -31,6 +32,10 @@ class Filter(Table):
     needs: tuple[str, ...] = ()
     # Whether its findings carry an action of their own. If not, the rule must say `action` or `score`.
     decides: bool = False
+    # Whether it has, among its keys, an action for each result: then the rule has no word of its own, but to try it.
+    has_rows: bool = False
+    # The site's own networks, for filters that leave our own clients alone; the rule says them.
+    ours: Sequence[Network] = ()
     # Names of the header fields it can write: removed from incoming mail. "X-Spam-*" stands for all that begin so.
     writes: tuple[str, ...] = ()
     # Whether it asks the network.
