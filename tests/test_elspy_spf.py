@@ -6,11 +6,11 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import dns.flags
 import dns.message
 import dns.rcode
-import dns.resolver
 import dns.rrset
 import pytest
 
@@ -20,6 +20,7 @@ from mailscan.mail import Mail
 from mailscan.message import Message
 from mailscan.outside import Outside
 
+RESOLVERS: list[tuple[str, int]] = []
 RECORDS = {
     "good.example.": '"v=spf1 ip4:192.0.2.0/24 -all"',
     "soft.example.": '"v=spf1 ~all"',
@@ -69,18 +70,16 @@ def serve(server: socket.socket, stop: threading.Event) -> None:
 
 
 @pytest.fixture
-def dns_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def dns_server() -> Iterator[None]:
     server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     server.bind(("127.0.0.1", 0))
     server.settimeout(0.05)
     stop = threading.Event()
     thread = threading.Thread(target=serve, args=(server, stop))
     thread.start()
-    resolver = dns.resolver.Resolver(configure=False)
-    resolver.nameservers = ["127.0.0.1"]
-    resolver.port = server.getsockname()[1]
-    monkeypatch.setattr(dns.resolver, "default_resolver", resolver)
+    RESOLVERS.append(("127.0.0.1", server.getsockname()[1]))
     yield
+    RESOLVERS.clear()
     stop.set()
     thread.join()
     server.close()
@@ -101,7 +100,8 @@ def said(
         return module["local_scan"]
 
     mail = Mail(Envelope(sender, ["jane@example.com"], client, helo=helo), Message(b"Subject: x\n\nx\n"))
-    first = run(load, mail, Outside(time.monotonic() + seconds))[0]
+    outside = Outside(time.monotonic() + seconds, SimpleNamespace(resolvers=RESOLVERS, timeout=5.0))
+    first = run(load, mail, outside)[0]
     return first.action or "", first.detail
 
 

@@ -8,12 +8,13 @@ import builtins
 import os
 import sys
 import warnings
+from contextlib import contextmanager
 
 from mailscan.elspy.oldtext import unicode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from importlib.machinery import ModuleSpec
     from types import ModuleType
     from typing import Any
@@ -51,7 +52,8 @@ class Surroundings:
         self.outside = outside
         self.logged: list[str] = []
         self._before: dict[str, ModuleType] = {}
-        self._undo: list[Callable[[], None]] = []
+        # What is done when the file has ended, the last first.
+        self.undo: list[Callable[[], None]] = []
         # Old files are full of "\d", at which Python warns; mailers read our standard error.
         self._quiet = warnings.catch_warnings()
 
@@ -89,7 +91,7 @@ class Surroundings:
 
         builtins.open = open_  # type: ignore[assignment]
         os.fdopen = fdopen  # type: ignore[assignment]
-        self._undo += [lambda: setattr(builtins, "open", plain_open), lambda: setattr(os, "fdopen", plain_fdopen)]
+        self.undo += [lambda: setattr(builtins, "open", plain_open), lambda: setattr(os, "fdopen", plain_fdopen)]
         for name, value in {
             "unicode": unicode,
             "basestring": str,
@@ -100,12 +102,12 @@ class Surroundings:
         }.items():
             if not hasattr(builtins, name):
                 setattr(builtins, name, value)
-                self._undo.append(lambda name=name: delattr(builtins, name))  # type: ignore[misc]
+                self.undo.append(lambda name=name: delattr(builtins, name))  # type: ignore[misc]
         return self
 
     def __exit__(self, *raised: object) -> None:
-        while self._undo:
-            self._undo.pop()()
+        while self.undo:
+            self.undo.pop()()
         self._quiet.__exit__(None, None, None)
         if self in sys.meta_path:
             sys.meta_path.remove(self)
@@ -136,30 +138,26 @@ class Surroundings:
     def exec_module(self, module: ModuleType) -> None:
         """Nothing is left to do."""
 
-    def real_spf(self) -> ModuleType:
-        """pyspf, which `spf` does not mean within. Raises `ImportError` where it is not installed."""
-        if "spf" not in self._before:
-            ours = sys.modules.pop("spf", None)
-            sys.meta_path.remove(self)
-            try:
-                import spf
-
-                self._before["spf"] = spf
-            finally:
-                sys.meta_path.insert(0, self)
-                sys.modules.pop("spf", None)
-                if ours is not None:
-                    sys.modules["spf"] = ours
-        return self._before["spf"]
+    @contextmanager
+    def without(self, name: str) -> Iterator[None]:
+        """Within it the module of that name is the one that is installed, and not ours."""
+        ours = sys.modules.pop(name, None)
+        if name in self._before:
+            sys.modules[name] = self._before[name]
+        sys.meta_path.remove(self)
+        try:
+            yield
+        finally:
+            sys.meta_path.insert(0, self)
+            if name in sys.modules:
+                self._before[name] = sys.modules.pop(name)
+            if ours is not None:
+                sys.modules[name] = ours
 
     def log(self, text: object) -> None:
         """Keep a line for the log."""
         if len(self.logged) < _MOST_LOGGED:
             self.logged.append(str(text).strip()[:1000])
-
-    def remaining(self) -> float:
-        """Seconds that the rule in hand has left."""
-        return self.outside.remaining() if self.outside is not None else 10.0
 
 
 def _copy(name: str, today: str) -> ModuleType:
