@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
+from mailscan.elspy import is_elspy
 from mailscan.errors import FilterError, MailscanError
 from mailscan.filters import Filter
 from mailscan.guard import in_child
@@ -43,7 +44,17 @@ class UserFile(Filter):
     def ready(self) -> None:
         """Load the file in a child; raises `MailscanError` with the line that is wrong."""
 
+        if is_elspy(self.source):
+            from mailscan.elspy.call import check_syntax
+
+            check_syntax(self.source, self.path)
+
         def work() -> object:
+            if is_elspy(self.source):
+                from mailscan.elspy.call import try_load
+
+                try_load(lambda: self._load("local_scan"))
+                return ()
             import inspect
 
             inspect.signature(self._load()).bind("mail", "outside")
@@ -55,14 +66,21 @@ class UserFile(Filter):
         """Run the file's `check` in a child and take its findings."""
 
         def work() -> object:
-            check = self._load()
-            if "spf" in sys.modules or b"spf" in self.source:
-                # A call of pyspf asks `outside` too. This process ends with the mail: nothing is to be put back.
-                from mailscan.spfcheck import in_hand, pyspf
+            found: object
+            if is_elspy(self.source):
+                from mailscan.elspy.call import run
 
-                pyspf()
-                in_hand.set(outside)
-            return [_plain(one, self.path) for one in _listed(check(mail, outside))]
+                found = run(lambda: self._load("local_scan"), mail, outside)
+            else:
+                check = self._load()
+                if "spf" in sys.modules or b"spf" in self.source:
+                    # A call of pyspf asks `outside` too. This process ends with the mail: nothing is to be put back.
+                    from mailscan.spfcheck import in_hand, pyspf
+
+                    pyspf()
+                    in_hand.set(outside)
+                found = check(mail, outside)
+            return [_plain(one, self.path) for one in _listed(found)]
 
         # A little less than we have: the child's end is told in better words than our own.
         plain = self._in_child(work, outside.remaining() * 0.9, outside)
@@ -105,7 +123,7 @@ class UserFile(Filter):
             raise FilterError(str(value))
         return value  # type: ignore[no-any-return]
 
-    def _load(self) -> Callable[[Mail, Outside], object]:
+    def _load(self, name: str = "check") -> Callable[..., object]:
         """Execute the file as a module, with its own folder as the place its siblings are imported from."""
         folder = os.path.dirname(self.path)
         try:
@@ -113,14 +131,15 @@ class UserFile(Filter):
         except OSError:  # it was removed
             here = ""
         sys.path[:] = [folder, *(one for one in sys.path if one and (one != here or one == folder))]
-        name = os.path.basename(self.path).removesuffix(".py")
-        module: ModuleType = type(sys)(name)
+        called = os.path.basename(self.path).removesuffix(".py")
+        module: ModuleType = type(sys)(called)
         module.__file__ = self.path
-        sys.modules[name] = module
+        sys.modules[called] = module
         exec(compile(self.source, self.path, "exec", dont_inherit=True), module.__dict__)
-        check = module.__dict__.get("check")
+        check = module.__dict__.get(name)
         if not callable(check):
-            raise FilterError(f"{self.path}: has no function `check(mail, outside)`")
+            wanted = "check(mail, outside)" if name == "check" else "local_scan(info, headers, fd)"
+            raise FilterError(f"{self.path}: has no function `{wanted}`")
         return check  # type: ignore[no-any-return]
 
 

@@ -36,8 +36,8 @@ FLOORS: tuple[set[str], ...] = (
     {"trusted", "keys", "addresses", "networks", "words", "timer", "outside", "unpack", "guard"}
     | {"addressing", "channel", "resolver", "asker", "recording", "spfcheck"}
     | {"filetype", "inside", "wire"},
-    {"filters", "userfile"},
-    {"rule", "doctor", "doubts", "starter", "policy", "pipeline", "cases"}
+    {"filters", "userfile", "elspy"},
+    {"rule", "doctor", "doubts", "starter", "policy", "pipeline", "cases"},
     | {"render", "outgoing", "document", "explain", "journal", "structure"},
     {"cli", "__main__"},
 )

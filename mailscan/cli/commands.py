@@ -242,7 +242,7 @@ def _cannot_run(rule: Rule) -> list[str]:
     try:
         rule.filter.ready()
     except MailscanError as error:
-        return [str(error)]
+        return list(getattr(error, "problems", ())) or [str(error)]
     return []
 
 

@@ -1,0 +1,1 @@
+from elspy.execontent_simple import local_scan
