@@ -1,4 +1,4 @@
-"""The cases of testdata/cases: one message, the rules, and the verdict owed (docs/cases.md).
+"""The cases of testdata/cases and of the examples: one message, the rules, and the verdict owed (docs/cases.md).
 
 `pytest tests/test_cases.py --bless` writes what comes out now into expected.json, and nothing else.
 """
@@ -6,75 +6,93 @@
 from __future__ import annotations
 
 import json
-import time
-import tomllib
+import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
-from mailscan.document import document, to_json
-from mailscan.envelope import Envelope
-from mailscan.mail import Mail
-from mailscan.message import Message
-from mailscan.outside import Outside
-from mailscan.pipeline import scan
-from mailscan.policy import build_policy, load_policy
+from mailscan import cases
+from mailscan.cli.commands import group
+from mailscan.errors import MailscanError
 
-CASES = Path(__file__).parent.parent / "testdata" / "cases"
-FOUND = sorted(path.parent for path in CASES.glob("*/*/case.toml"))
-KEYS = {"why", "spec", "line_ends", "envelope", "filter", "site", "score", "limits"}
-
-
-def judge(raw: bytes, case: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """What `mailscan --format json` says of the message, timings left out."""
-    tables: dict[str, object] = {key: case[key] for key in ("filter", "site", "score", "limits") if key in case}
-    policy = build_policy("case.toml", b"", tables, str(folder)) if tables else load_policy(None)
-    envelope = Envelope(**case.get("envelope", {}))
-    verdict = scan(Mail(envelope, Message(raw)), policy, Outside(time.monotonic() + 50))
-    said: dict[str, Any] = json.loads(to_json(document(verdict)))
-    for rule in said["rules"]:
-        del rule["ms"]
-    return said
-
-
-def without_carriage_returns(said: dict[str, Any], raw: bytes) -> dict[str, Any]:
-    """The same verdict with every span counted as if each line ended in LF alone."""
-    for rule in said["rules"]:
-        for finding in rule["findings"]:
-            for one in finding["evidence"]:
-                for end in ("start", "end"):
-                    one[end] -= raw.count(b"\r", 0, one[end])
-    return said
+PROJECT = Path(__file__).parent.parent
+CASES = PROJECT / "testdata" / "cases"
+EXAMPLES = PROJECT / "examples"
+FOUND = [Path(one) for one in cases.find(str(CASES))]
 
 
 def test_there_are_cases_and_each_is_whole() -> None:
     assert len(FOUND) > 20
     for folder in FOUND:
-        case = tomllib.loads((folder / "case.toml").read_text(encoding="utf-8"))
-        assert set(case) <= KEYS, folder.name
-        assert case["why"].strip(), folder.name
-        assert (folder / "message.eml").is_file(), folder.name
+        cases.read(str(folder))
     for area in CASES.iterdir():
         assert list(area.glob("pass-*")), f"{area.name} has no mail that must go through"
 
 
 @pytest.mark.parametrize("folder", FOUND, ids=lambda folder: f"{folder.parent.name}/{folder.name}")
 def test_case(folder: Path, request: pytest.FixtureRequest) -> None:
-    case = tomllib.loads((folder / "case.toml").read_text(encoding="utf-8"))
-    raw = (folder / "message.eml").read_bytes()
-    as_is = case.get("line_ends") == "as is"
-    if not as_is:
-        raw = raw.replace(b"\r\n", b"\n")
-        assert b"\r" not in raw, 'a lone CR needs line_ends = "as is"'
-    said = judge(raw, case, folder)
-    expected = folder / "expected.json"
-    if request.config.getoption("--bless"):
-        expected.write_text(json.dumps(said, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    if folder.name.startswith("pass-"):
-        assert said["verdict"] == "accept"
-    assert expected.is_file(), "no expected.json: look at what comes out, then `pytest --bless`"
-    assert said == json.loads(expected.read_text(encoding="utf-8"))
-    if not as_is:
-        with_returns = raw.replace(b"\n", b"\r\n")
-        assert without_carriage_returns(judge(with_returns, case, folder), with_returns) == said
+    wrong = cases.run(str(folder), bless=request.config.getoption("--bless"))
+    assert not wrong, "\n".join(wrong)
+
+
+def test_every_example_has_cases_that_pass_and_that_hit(request: pytest.FixtureRequest) -> None:
+    args = ["test", str(EXAMPLES / "cases")] + ["--bless"] * request.config.getoption("--bless")
+    done = CliRunner().invoke(group, args)
+    assert done.exit_code == 0, done.output
+    for example in EXAMPLES.glob("*.py"):
+        names = {path.parent.name[:4] for path in (EXAMPLES / "cases" / example.stem).glob("*/case.toml")}
+        assert names >= {"pass", "hit-"}, example.name
+
+
+def copied(tmp_path: Path) -> Path:
+    shutil.copy(EXAMPLES / "reply_to.py", tmp_path)
+    shutil.copytree(EXAMPLES / "cases" / "reply_to", tmp_path / "cases" / "reply_to")
+    return tmp_path / "cases"
+
+
+def test_a_verdict_that_is_not_owed_is_a_difference_until_it_is_blessed(tmp_path: Path) -> None:
+    folder = copied(tmp_path)
+    file = tmp_path / "reply_to.py"
+    assert CliRunner().invoke(group, ["test", str(folder)]).exit_code == 0
+    file.write_text(file.read_text().replace("reply-to.elsewhere", "reply-to.changed"))
+    done = CliRunner().invoke(group, ["test", str(folder)])
+    assert done.exit_code == 1
+    assert '-     "code": "reply-to.elsewhere"' in done.output
+    assert '+     "code": "reply-to.changed"' in done.output
+    assert CliRunner().invoke(group, ["test", str(folder), "--bless"]).exit_code == 0
+    assert CliRunner().invoke(group, ["test", str(folder)]).exit_code == 0
+
+
+def test_pass_cannot_be_blessed_into_a_refusal(tmp_path: Path) -> None:
+    folder = copied(tmp_path)
+    (tmp_path / "reply_to.py").write_text(
+        "from mailscan import reject\ndef check(mail, outside): return reject('no')\n"
+    )
+    done = CliRunner().invoke(group, ["test", str(folder), "--bless"])
+    assert done.exit_code == 1
+    assert 'its name begins with "pass-", and the verdict is reject' in done.output
+
+
+def test_a_broken_case_is_told_in_words(tmp_path: Path) -> None:
+    with pytest.raises(MailscanError, match=r"no case\.toml"):
+        cases.find(str(tmp_path))
+    (tmp_path / "message.eml").write_bytes(b"Subject: x\n\n")
+    for case, said in (
+        ("why = 3", "needs `why`"),
+        ("wy = 'x'", "unknown key 'wy'"),
+        ("why = ", "not valid TOML"),
+        ("why = 'x'\nenvelope.sendr = 'a'", r"\[envelope\]"),
+        ("why = 'x'\n[[filter]]\nuse = './no.py'", "no.py: No such file"),
+    ):
+        (tmp_path / "case.toml").write_text(case)
+        with pytest.raises(MailscanError, match=said):
+            cases.run(str(tmp_path))
+
+
+def test_a_case_without_what_is_expected_shows_what_comes_out(tmp_path: Path) -> None:
+    (tmp_path / "message.eml").write_bytes(b"Subject: x\n\n")
+    (tmp_path / "case.toml").write_text("why = 'x'")
+    assert cases.run(str(tmp_path))[0].startswith("no expected.json")
+    assert cases.run(str(tmp_path), bless=True) == []
+    assert json.loads((tmp_path / "expected.json").read_text())["verdict"] == "accept"

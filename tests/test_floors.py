@@ -20,6 +20,7 @@ FLOORS: tuple[set[str], ...] = (
         "mime",
         "envelope",
         "verdict",
+        "answers",
         "mail",
         "ambiguity",
         "oddity",
@@ -35,7 +36,7 @@ FLOORS: tuple[set[str], ...] = (
     | {"filetype", "inside"},
     {"filters", "userfile"},
     {"rule", "doubts", "starter", "policy", "pipeline"}
-    | {"render", "outgoing", "document", "explain", "journal", "structure"},
+    | {"cases", "render", "outgoing", "document", "explain", "journal", "structure"},
     {"cli", "__main__"},
 )
 DOORS_ONLY = {"click", "rich"}

@@ -17,6 +17,7 @@ from mailscan.cli.options import SCAN_OPTIONS, ScanOption
 from mailscan.cli.people import list_filters, show_filter, versions
 from mailscan.cli.show import HELP as SHOW_HELP
 from mailscan.cli.show import SHARED, show
+from mailscan.cli.trying import TEST_HELP, TRY_HELP, TRY_OPTIONS, run_cases, try_file
 from mailscan.doubts import doubts
 from mailscan.errors import MailscanError, PolicyError, UsageError
 from mailscan.outgoing import printable
@@ -181,6 +182,47 @@ group.add_command(
         ],
         help=SHOW_HELP,
         short_help="Show what a message is made of, and in how many ways it can be read.",
+    )
+)
+
+
+def _try(file: str, messages: tuple[str, ...], **given: Any) -> None:
+    if try_file(file, messages, given):
+        raise SystemExit(1)
+
+
+group.add_command(
+    click.Command(
+        "try",
+        callback=_try,
+        params=[
+            click.Argument(["file"], type=click.Path()),
+            click.Argument(
+                ["messages"], type=click.Path(allow_dash=True), nargs=-1, required=True, metavar="MESSAGE..."
+            ),
+            *map(_click_option, TRY_OPTIONS),
+        ],
+        help=TRY_HELP,
+        short_help="Ask one Python file about messages, without a policy.",
+    )
+)
+
+
+def _test(folder: str, bless: bool) -> None:
+    if run_cases(folder, bless=bless):
+        raise SystemExit(1)
+
+
+group.add_command(
+    click.Command(
+        "test",
+        callback=_test,
+        params=[
+            click.Argument(["folder"], type=click.Path(), metavar="DIR"),
+            click.Option(["--bless"], is_flag=True, help="Write what comes out now into each expected.json."),
+        ],
+        help=TEST_HELP,
+        short_help="Judge cases of your own, and show what comes out otherwise.",
     )
 )
 
