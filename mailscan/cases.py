@@ -1,4 +1,4 @@
-"""Cases: one message, the rules, and the verdict owed (docs/cases.md). For this project's and for a postmaster's own."""
+"""Cases: one message, the rules, and the verdict owed (docs/cases.md): those of this project, and a postmaster's."""
 
 from __future__ import annotations
 

@@ -7,8 +7,8 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from test_cases import FOUND, judge
 
+from mailscan.cases import judge
 from mailscan.envelope import Envelope
 from mailscan.mail import Mail
 from mailscan.message import Message
