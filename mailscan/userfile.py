@@ -16,8 +16,9 @@ from mailscan.verdict import ACTIONS, Edits, Evidence, Finding, is_field_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from types import ModuleType
+    from typing import Any
 
     from mailscan.mail import Mail
     from mailscan.outside import Outside
@@ -110,12 +111,20 @@ def _listed(found: object) -> list[object]:
         return []
     if isinstance(found, Finding):
         return [found]
+    if hasattr(found, "gi_frame"):
+        found = _with_return(found)
     listed: list[object] = []
     for one in found:  # type: ignore[attr-defined]
         listed.append(one)
         if len(listed) > ENDLESS:
             raise FilterError(f"gave more than {ENDLESS} findings")
     return listed
+
+
+def _with_return(generator: Any) -> Iterator[object]:
+    """All that a generator yields, and what it returns: `return reject(…)` below a `yield` must not be lost."""
+    last = yield from generator
+    yield from _listed(last)
 
 
 def _plain(one: object, path: str) -> tuple[object, ...]:

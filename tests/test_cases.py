@@ -43,6 +43,8 @@ def test_every_example_has_cases_that_pass_and_that_hit(request: pytest.FixtureR
     for example in EXAMPLES.glob("*.py"):
         names = {path.parent.name[:4] for path in (EXAMPLES / "cases" / example.stem).glob("*/case.toml")}
         assert names >= {"pass", "hit-"}, example.name
+        for hit in (EXAMPLES / "cases" / example.stem).glob("hit-*/expected.json"):
+            assert any(rule["findings"] for rule in json.loads(hit.read_text())["rules"]), hit
 
 
 def copied(tmp_path: Path) -> Path:

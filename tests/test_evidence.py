@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mailscan.cases import judge
+from mailscan.cases import find, judge
 from mailscan.envelope import Envelope
 from mailscan.mail import Mail
 from mailscan.message import Message
@@ -16,6 +16,8 @@ from mailscan.outside import Outside
 from mailscan.pipeline import scan
 from mailscan.policy import build_policy
 from mailscan.verdict import Evidence, Finding, Verdict
+
+FOUND = [Path(one) for one in find(str(Path(__file__).parent.parent / "testdata" / "cases"))]
 
 
 def judged(raw: bytes, *rules: dict[str, object]) -> Verdict:
@@ -70,6 +72,6 @@ def test_what_is_found_is_pointed_at(rule: dict[str, object], octets: bytes | No
 def test_in_all_cases(folder: Path) -> None:
     raw = (folder / "message.eml").read_bytes()
     case = tomllib.loads((folder / "case.toml").read_text(encoding="utf-8"))
-    for rule in judge(raw, case, folder)["rules"]:
+    for rule in judge(raw, case, str(folder))["rules"]:
         for finding in rule["findings"] if rule["use"] in ("subject", "attachments", "ambiguity") else ():
             check(Message(raw), Finding(finding["code"], evidence=[Evidence(**one) for one in finding["evidence"]]))
