@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
+import mailscan.answers  # noqa: F401 - here, so that not every child imports it for itself
 from mailscan.errors import FilterError, MailscanError
 from mailscan.filters import Filter
 from mailscan.guard import in_child

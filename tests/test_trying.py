@@ -1,4 +1,4 @@
-"""`mailscan try`: nothing found is said so, what was found is shown with its octets, and a failure is an exit status."""
+"""`mailscan try`: nothing found is said so, what was found is shown with its octets, a failure is an exit status."""
 
 from __future__ import annotations
 
