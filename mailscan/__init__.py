@@ -1,6 +1,6 @@
 """mailscan judges one e-mail message: accept, reject or tempfail.
 
-For a filter of your own: `from mailscan import Edits, Evidence, Finding, Mail`.
+For a filter of your own: `from mailscan import Edits, Evidence, Finding, Mail, accept, reject, tag, tempfail`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,10 @@ __version__ = "0.1.0"
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from mailscan.answers import accept as accept
+    from mailscan.answers import reject as reject
+    from mailscan.answers import tag as tag
+    from mailscan.answers import tempfail as tempfail
     from mailscan.mail import Mail as Mail
     from mailscan.verdict import Edits as Edits
     from mailscan.verdict import Evidence as Evidence
@@ -19,6 +23,10 @@ _ROOMS = {
     "Evidence": "mailscan.verdict",
     "Finding": "mailscan.verdict",
     "Mail": "mailscan.mail",
+    "accept": "mailscan.answers",
+    "reject": "mailscan.answers",
+    "tag": "mailscan.answers",
+    "tempfail": "mailscan.answers",
 }
 
 

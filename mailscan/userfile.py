@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
+import mailscan.answers  # noqa: F401 - here, so that not every child imports it for itself
 from mailscan.elspy import is_elspy
 from mailscan.errors import FilterError, MailscanError
 from mailscan.filters import Filter
@@ -17,8 +18,9 @@ from mailscan.verdict import ACTIONS, Edits, Evidence, Finding, is_field_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from types import ModuleType
+    from typing import Any
 
     from mailscan.mail import Mail
     from mailscan.outside import Outside
@@ -149,12 +151,20 @@ def _listed(found: object) -> list[object]:
         return []
     if isinstance(found, Finding):
         return [found]
+    if hasattr(found, "gi_frame"):
+        found = _with_return(found)
     listed: list[object] = []
     for one in found:  # type: ignore[attr-defined]
         listed.append(one)
         if len(listed) > ENDLESS:
             raise FilterError(f"gave more than {ENDLESS} findings")
     return listed
+
+
+def _with_return(generator: Any) -> Iterator[object]:
+    """All that a generator yields, and what it returns: `return reject(…)` below a `yield` must not be lost."""
+    last = yield from generator
+    yield from _listed(last)
 
 
 def _plain(one: object, path: str) -> tuple[object, ...]:

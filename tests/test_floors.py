@@ -20,6 +20,7 @@ FLOORS: tuple[set[str], ...] = (
         "mime",
         "envelope",
         "verdict",
+        "answers",
         "mail",
         "ambiguity",
         "oddity",
@@ -37,7 +38,7 @@ FLOORS: tuple[set[str], ...] = (
     | {"addressing", "channel", "resolver", "asker", "recording", "spfcheck"}
     | {"filetype", "inside", "wire"},
     {"filters", "userfile", "elspy"},
-    {"rule", "doctor", "doubts", "starter", "policy", "pipeline", "cases"},
+    {"rule", "doctor", "doubts", "starter", "policy", "pipeline", "cases"}
     | {"render", "outgoing", "document", "explain", "journal", "structure"},
     {"cli", "__main__"},
 )
