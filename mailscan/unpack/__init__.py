@@ -49,6 +49,7 @@ OPENERS: dict[str, tuple[str, str]] = {
     "uuencode": ("texts", "open_uuencode"),
     "yenc": ("texts", "open_uuencode"),
     "binhex": ("texts", "open_binhex"),
+    "pkcs7": ("cms", "open_cms"),
     "mail": ("texts", "open_mail"),
     "mhtml": ("texts", "open_mail"),
     "mbox": ("texts", "open_mbox"),
