@@ -323,7 +323,6 @@ def opens(kind: Kind | None) -> bool:
 
 def opener(kind_name: str) -> Opener:
     """Who opens files of that kind: our own, and what that gives up other people's; one of the two must know it."""
-    from importlib import import_module
 
     def foreign(data: bytes, budget: Budget) -> Iterator[Found | Remark]:
         from mailscan.unpack.foreign import open_foreign
@@ -333,7 +332,7 @@ def opener(kind_name: str) -> Opener:
     if kind_name not in OPENERS:
         return foreign
     module, function = OPENERS[kind_name]
-    own: Opener = getattr(import_module(f"mailscan.unpack.{module}"), function)
+    own: Opener = getattr(__import__(f"mailscan.unpack.{module}", fromlist=[function]), function)
     return own if kind_name not in FOREIGN else _first_of(own, foreign)
 
 
