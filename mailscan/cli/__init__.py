@@ -76,7 +76,11 @@ def run(
     Must be called in the main thread. In a process of our own, standard error is closed to everybody for
     `--format kv`. `--help`, `--version` and the commands for people write to `sys.stdout`.
     """
-    scanning = not args or args[0] == "scan" or (args[0].startswith("-") and args[0] not in ("--help", "--version"))
+    scanning = (
+        not args
+        or args[0] in ("scan", "deliver")
+        or (args[0].startswith("-") and args[0] not in ("--help", "--version"))
+    )
     # As click names it; only a shell asks so, and it gives no arguments.
     completing = not args and environ.get("_MAILSCAN_COMPLETE", "").endswith(("_source", "_complete"))
     words = args[1:] if args and args[0] == "scan" else args
@@ -87,10 +91,14 @@ def run(
 
         streams = Streams(stdin, stdout, stderr)
         streams.quiet = form == "kv"
-        if completing or not scanning:
+        if completing or not scanning or (args[:1] == ["deliver"] and "--help" in args):
             from mailscan.cli.commands import run_command
 
             return run_command(args)
+        if args and args[0] == "deliver" and "--help" not in args:
+            from mailscan.cli.deliver import deliver
+
+            return deliver(args[1:], streams, environ)
         from mailscan.cli.options import read
 
         values, wrong = read(words)

@@ -16,7 +16,7 @@ import click
 from mailscan.cli import tryout
 from mailscan.cli.cases import test_command
 from mailscan.cli.doctor import HELP as DOCTOR_HELP
-from mailscan.cli.options import SCAN_OPTIONS, ScanOption
+from mailscan.cli.options import DELIVER_OPTIONS, SCAN_OPTIONS, ScanOption
 from mailscan.cli.people import list_filters, show_filter, versions
 from mailscan.cli.show import HELP as SHOW_HELP
 from mailscan.cli.show import SHARED, show
@@ -41,6 +41,17 @@ Exit status: 0 accept, 77 reject, 75 tempfail and every failure of our own.
 Examples:
   mailscan --rcpt spamtrap@example.com < message.eml
   mailscan --format kv --sender joe@example.org --client-ip 192.0.2.1 --file message.eml
+"""
+DELIVER_HELP = """Judge one message and hand it back to the mailer, for Postfix's pipe(8) and Exim's pipe transport.
+
+Recipients stand behind `--`, or in --rcpt. Mail that is accepted, or refused and tagged, is given to `sendmail -G -i`.
+
+\b
+Exit status: 0 handed on, 77 reject, 75 tempfail and every failure of our own, of sendmail, or of the SMTP server.
+
+\b
+Example:
+  mailscan deliver --sender joe@example.org --smtp 127.0.0.1:10025 -- jane@example.com < message.eml
 """
 GROUP_HELP = """Judge e-mail: accept, reject or tempfail.
 
@@ -136,6 +147,20 @@ scan_command = click.Command(
 )
 
 
+@click.pass_context
+def _deliver(context: click.Context, /, recipients: tuple[str, ...], **given: Any) -> None:
+    # As `_scan`: the process goes by `mailscan.cli.run`.
+    from mailscan.cli.deliver import deliver
+    from mailscan.cli.streams import Streams
+
+    words: list[str] = []
+    for option in DELIVER_OPTIONS:
+        value = given[option.key]
+        for one in value if isinstance(value, tuple) else (value,):
+            words += [option.name] if one is True else [option.name, one] if isinstance(one, str) else []
+    context.exit(deliver([*words, "--", *recipients], Streams(0, 1, 2), os.environ))
+
+
 @click.group(help=GROUP_HELP, no_args_is_help=True)
 @click.option(
     "--version",
@@ -150,6 +175,15 @@ def group() -> None:
 
 
 group.add_command(scan_command)
+group.add_command(
+    click.Command(
+        "deliver",
+        callback=_deliver,
+        params=[*map(click_option, DELIVER_OPTIONS), click.Argument(["recipients"], nargs=-1)],
+        help=DELIVER_HELP,
+        short_help="Judge one message and hand it back to the mailer.",
+    )
+)
 
 
 def _show(**given: Any) -> None:

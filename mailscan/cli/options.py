@@ -73,6 +73,23 @@ SCAN_OPTIONS = (
 )
 
 
+# What `deliver` takes instead of `--file`, `--format` and `--soft-exit`.
+DELIVER_OPTIONS = (
+    *(one for one in SCAN_OPTIONS if one.name not in ("--file", "--format", "--soft-exit")),
+    ScanOption(
+        "--on-reject",
+        "WHAT",
+        "What becomes of refused mail: delivered with X-Mailscan-Verdict, bounced, or sent to --quarantine instead.",
+        choices=("tag", "bounce", "quarantine"),
+        default="tag",
+    ),
+    ScanOption("--quarantine", "ADDR", "Where refused mail goes with --on-reject quarantine."),
+    ScanOption("--from-environment", "", "Take SENDER and RECIPIENT from the environment, as Exim's pipe gives them."),
+    ScanOption("--sendmail", "PATH", "The program that mail is handed to.", default="/usr/sbin/sendmail"),
+    ScanOption("--smtp", "ADDR", "Hand mail to this SMTP server instead: HOST:PORT, [V6]:PORT or unix:/path."),
+)  # fmt: skip
+
+
 class Request:
     """What `scan` was asked to do, checked."""
 
@@ -92,7 +109,7 @@ class Request:
     def __init__(self, values: Values) -> None:
         """Convert what `read` or click read. Raises `UsageError`."""
         self.format = _text(values, "format") or "text"
-        self.soft_exit = bool(values["soft_exit"])
+        self.soft_exit = bool(values.get("soft_exit"))
         self.explain = bool(values["explain"])
         self.file = _text(values, "file")
         self.policy = _text(values, "policy")
@@ -116,14 +133,14 @@ class Request:
             raise UsageError("--explain writes to standard error, and with --format kv nothing may stand there")
 
 
-def read(args: Sequence[str]) -> tuple[Values, str]:
-    """The values of `scan`'s options by `ScanOption.key`, and in words why the command line is not understood.
+def read(args: Sequence[str], options: Sequence[ScanOption] = SCAN_OPTIONS) -> tuple[Values, str]:
+    """The values of the options by `ScanOption.key`, and in words why the command line is not understood.
 
     The reason is "" for a well-formed command line: `--name value`, `--name=value` and flags in any order, of which
     the last one counts unless it is repeatable. Otherwise the values are those that could be made out.
     """
-    table = {option.name: option for option in SCAN_OPTIONS}
-    values: Values = {option.key: option.unset for option in SCAN_OPTIONS}
+    table = {option.name: option for option in options}
+    values: Values = {option.key: option.unset for option in options}
     wrong: list[str] = []
     left = list(reversed(args))
     while left:
@@ -145,7 +162,7 @@ def read(args: Sequence[str]) -> tuple[Values, str]:
                 earlier.append(given)
             else:
                 values[option.key] = given
-    for option in SCAN_OPTIONS:
+    for option in options:
         if option.choices and values[option.key] not in option.choices:
             wrong.append(f"{option.name} is one of {', '.join(option.choices)}, not {values[option.key]}")
             values[option.key] = option.default
@@ -203,7 +220,7 @@ def _timeout(text: str | None) -> float:
 
 
 def _text(values: Mapping[str, object], key: str) -> str | None:
-    value = values[key]
+    value = values.get(key)
     return value if isinstance(value, str) else None
 
 

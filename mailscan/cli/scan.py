@@ -16,7 +16,8 @@ from mailscan.timer import Limit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import TypeVar
 
     from mailscan.cli.options import Values
     from mailscan.cli.streams import Streams
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from mailscan.outside import Outside
     from mailscan.policy import Policy
     from mailscan.verdict import Verdict
+
+    T = TypeVar("T")
 
 _STATUS = {"accept": EX_ACCEPT, "reject": EX_REJECT, "tempfail": EX_TEMPFAIL}
 # Seconds kept back from --timeout to say the verdict.
@@ -53,7 +56,7 @@ def scan(args: Sequence[str], values: Values, wrong: str, streams: Streams, envi
 def scan_values(values: Values, streams: Streams, environ: Mapping[str, str], started: float) -> int:
     """Judge one message; `values` are those of the options, `started` the `time.monotonic` of the start."""
     request = Request(values)
-    run = _Run(request, streams, environ, started)
+    run = Run(request, streams, environ, started)
     try:
         status = _STATUS[run.judge().action]
         return EX_ACCEPT if request.soft_exit else status
@@ -64,7 +67,7 @@ def scan_values(values: Values, streams: Streams, environ: Mapping[str, str], st
         return status
 
 
-class _Run:
+class Run:
     """One message on its way from standard input to standard output."""
 
     def __init__(self, request: Request, streams: Streams, environ: Mapping[str, str], started: float) -> None:
@@ -80,9 +83,21 @@ class _Run:
 
     def judge(self) -> Verdict:
         """Read, judge, write, explain and log. Raises what stops it before the verdict is written."""
+        verdict, octets = self.walk(self.rendered)
+        self.write(octets)
+        self.told(verdict)
+        return verdict
+
+    def rendered(self, verdict: Verdict, message: Message) -> bytes:
+        """The verdict as standard output carries it."""
+        from mailscan.render import render
+
+        return render(self.request.format, verdict, message)
+
+    def walk(self, work: Callable[[Verdict, Message], T]) -> tuple[Verdict, T]:
+        """Read and judge; (the verdict, what `work` makes of it and the message)."""
         from mailscan.mail import Mail
         from mailscan.pipeline import scan as walk
-        from mailscan.render import render
 
         with Limit(self.left(self.kept_back)):
             policy = self.load()
@@ -92,21 +107,23 @@ class _Run:
         with Limit(self.left(self.kept_back / 2)):
             outside = self.outside(policy)
             verdict = walk(Mail(self.envelope, message), policy, outside)
-            octets = render(self.request.format, verdict, message)
+            made = work(verdict, message)
             if self.request.record:
                 from mailscan.recording import record
 
                 record(self.request.record, outside, policy.digest)
-        self.write(octets)
+        return verdict, made
+
+    def told(self, verdict: Verdict) -> None:
+        """Explain and log, as long as that can be; the verdict is out, and stays what it is."""
         try:
             with Limit(max(self.left(0), _KEPT_BACK)):
                 try:
                     self.tell(verdict)
-                except Exception as error:  # noqa: BLE001 - the verdict is out, and stays what it is
+                except Exception as error:  # noqa: BLE001 - nothing here changes the verdict
                     self.streams.say(reason(error))
         except OutOfTime:
             pass  # nobody reads standard error
-        return verdict
 
     def left(self, kept_back: float) -> float:
         """Seconds until the run must be over, less those kept back; a little in any case."""

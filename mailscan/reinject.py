@@ -1,0 +1,92 @@
+"""Handing a judged mail back to the mailer: by its `sendmail` program, or by SMTP.
+
+Either the whole mail is taken for every recipient, or `MailscanError` is raised and nothing was: then the mailer that
+gave it to us keeps it and tries again.
+"""
+
+from __future__ import annotations
+
+import os
+
+from mailscan.errors import MailscanError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+# Of what a server or program says when it refuses, as much as a log line holds.
+_MOST = 500
+
+
+def by_program(program: str, sender: str, recipients: Sequence[str], octets: bytes, seconds: float) -> None:
+    """Give the mail to a `sendmail` (its options are those of all mailers). Raises `MailscanError`."""
+    import subprocess
+
+    # -G: it was received before, so addresses and header fields are not touched; -i: a lone dot is text.
+    # No address can be taken for an option, or for anything by a shell.
+    command = [program, "-G", "-i", "-f", sender or "<>", "--", *recipients]
+    try:
+        done = subprocess.run(
+            [os.fsencode(word) if word.isascii() else word.encode("utf-8", "surrogateescape") for word in command],
+            input=octets,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            timeout=seconds,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise MailscanError(f"{program} did not take the mail in {seconds:.0f} s") from None
+    except (OSError, ValueError) as error:
+        raise MailscanError(f"{program} cannot be run: {getattr(error, 'strerror', None) or error}") from None
+    if done.returncode:
+        said = " ".join(done.stderr.decode("utf-8", "replace").split())[:_MOST]
+        raise MailscanError(f"{program} ended with status {done.returncode}: {said or 'and said nothing'}")
+
+
+def by_smtp(address: str, sender: str, recipients: Sequence[str], octets: bytes, seconds: float) -> None:
+    """Give the mail to an SMTP server (RFC 5321) at HOST:PORT or [V6]:PORT. Raises `MailscanError`."""
+    import smtplib
+    from contextlib import suppress
+
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        raise MailscanError(f'--smtp wants HOST:PORT or [V6]:PORT, not "{address}"')
+    try:
+        server = smtplib.SMTP(host.strip("[]"), int(port), timeout=seconds)
+        try:
+            _send(server, sender, recipients, octets)
+            with suppress(OSError, smtplib.SMTPException):  # it was taken, however the server says farewell
+                server.putcmd("quit")
+        finally:
+            server.close()
+    except (smtplib.SMTPException, OSError, ValueError) as error:
+        raise MailscanError(f"{address} did not take the mail: {' '.join(str(error).split())[:_MOST]}") from None
+
+
+def _send(server: Any, sender: str, recipients: Sequence[str], octets: bytes) -> None:
+    server.ehlo_or_helo_if_needed()
+    options = []
+    is_ascii = all(map(str.isascii, (sender, *recipients)))
+    if not is_ascii or not octets.isascii():
+        if server.has_extn("8bitmime"):
+            options.append("BODY=8BITMIME")
+        if not is_ascii or (server.has_extn("smtputf8") and not octets.partition(b"\n\n")[0].isascii()):
+            options.append("SMTPUTF8")  # RFC 6531
+            server.command_encoding = "utf-8"
+    _expect(server.mail(sender, options), "MAIL FROM", (250,))
+    for recipient in recipients:
+        # One that is refused refuses all: what was taken for some of them would come twice to these.
+        _expect(server.rcpt(recipient), f"RCPT TO:<{recipient}>", (250, 251))
+    _expect(server.docmd("DATA"), "DATA", (354,))
+    # A bare CR stays one: only LF, which ends lines here, becomes CRLF there (RFC 5321 2.3.8).
+    text = octets.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+    text = text.replace(b"\r\n.", b"\r\n..")  # RFC 5321 4.5.2
+    server.send((b"." if text.startswith(b".") else b"") + text)
+    server.send((b"" if text.endswith(b"\r\n") else b"\r\n") + b".\r\n")
+    _expect(server.getreply(), "the message", (250,))
+
+
+def _expect(reply: tuple[int, bytes], what: str, codes: tuple[int, ...]) -> None:
+    if reply[0] not in codes:
+        raise ValueError(f"{what}: {reply[0]} {reply[1].decode('utf-8', 'replace')}")

@@ -1,0 +1,192 @@
+"""`mailscan deliver`: what is handed on, octet for octet, and that every failure keeps the mail where it is (75)."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from conftest import PROJECT
+
+MAIL = (PROJECT / "testdata" / "messages" / "plain.eml").read_bytes()
+SENDMAIL = """#!/bin/sh
+[ -n "$FAIL" ] && { echo "no room" >&2; exit "$FAIL"; }
+for one; do printf '%s\\0' "$one"; done > "$TAKEN.args"
+cat > "$TAKEN"
+[ -z "$SLOW" ] || sleep "$SLOW"
+"""
+
+
+class Mailer:
+    """A `sendmail` that keeps what it is given."""
+
+    def __init__(self, folder: Path) -> None:
+        self.program, self.taken = folder / "sendmail", folder / "taken"
+        self.program.write_text(SENDMAIL)
+        self.program.chmod(0o755)
+
+    def run(self, *args: str, mail: bytes = MAIL, **environ: str) -> subprocess.CompletedProcess[bytes]:
+        own = ["--sendmail", str(self.program), "--policy", str(PROJECT / "mailscan" / "starter.toml"), *args]
+        return subprocess.run(
+            [sys.executable, "-m", "mailscan", "deliver", *own],
+            input=mail,
+            capture_output=True,
+            cwd=PROJECT,
+            env=os.environ | {"TAKEN": str(self.taken)} | environ,
+            check=False,
+        )
+
+    @property
+    def args(self) -> list[str]:
+        return Path(f"{self.taken}.args").read_bytes().decode("utf-8").split("\0")[:-1]
+
+
+@pytest.fixture
+def mailer(tmp_path: Path) -> Mailer:
+    return Mailer(tmp_path)
+
+
+def nothing_was_taken(mailer: Mailer) -> bool:
+    return not mailer.taken.exists()
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        (),
+        ("--sender", "a@example.org"),
+        ("--", "b@example.com"),
+        ("--sender", "a@example.org", "--on-reject", "drop", "--", "b@example.com"),
+        ("--sender", "a@example.org", "--on-reject", "quarantine", "--", "b@example.com"),
+        ("--sender", "a@example.org", "--from-environment"),
+        ("--sender", "a@example.org", "--nonsense", "--", "b@example.com"),
+    ],
+)
+def test_a_command_line_that_cannot_be_meant_keeps_the_mail(mailer: Mailer, args: tuple[str, ...]) -> None:
+    done = mailer.run(*args, RECIPIENT="")
+    assert done.returncode == 75
+    assert done.stderr.count(b"\n") == 1
+    assert nothing_was_taken(mailer)
+
+
+def test_an_accepted_mail_is_handed_on_as_it_came(mailer: Mailer) -> None:
+    odd = ['"a b"@example.com', "-x@example.com", "$(id)@example.com", "`id`@example.com", '"a,b"@example.com']
+    done = mailer.run("--sender", "joe@example.org", "--", *odd)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    assert mailer.args == ["-G", "-i", "-f", "joe@example.org", "--", *odd]
+    assert mailer.taken.read_bytes() == MAIL
+
+
+def test_the_null_sender_and_a_mailboxs_line(mailer: Mailer) -> None:
+    assert mailer.run("--sender", "", "--", "b@example.com", mail=b"From joe Mon\n" + MAIL).returncode == 0
+    assert mailer.args[3] == "<>"
+    assert mailer.taken.read_bytes() == MAIL
+
+
+def test_refused_mail_is_tagged_and_no_sender_can_say_so_himself(mailer: Mailer) -> None:
+    done = mailer.run("--sender", "joe@example.org", "--", "spamtrap@example.com")
+    assert done.returncode == 0
+    assert mailer.taken.read_bytes() == b"X-Mailscan-Verdict: reject 5.7.1 spamtrap\n" + MAIL
+    forged = b"X-Mailscan-Verdict: accept\n" + MAIL
+    assert mailer.run("--sender", "joe@example.org", "--", "b@example.com", mail=forged).returncode == 0
+    assert mailer.taken.read_bytes() == MAIL
+
+
+def test_refused_mail_bounces_where_that_is_wanted_but_never_to_the_null_sender(mailer: Mailer) -> None:
+    done = mailer.run("--on-reject", "bounce", "--sender", "joe@example.org", "--", "spamtrap@example.com")
+    assert (done.returncode, done.stdout) == (77, b"5.7.1 Spam not wanted here\n")
+    assert nothing_was_taken(mailer)
+    assert mailer.run("--on-reject", "bounce", "--sender", "<>", "--", "spamtrap@example.com").returncode == 0
+    assert mailer.taken.read_bytes().startswith(b"X-Mailscan-Verdict: reject")
+
+
+def test_refused_mail_goes_to_the_quarantine_alone(mailer: Mailer) -> None:
+    aside = ("--on-reject", "quarantine", "--quarantine", "held@example.com")
+    assert mailer.run(*aside, "--sender", "joe@example.org", "--", "spamtrap@example.com").returncode == 0
+    assert mailer.args[5:] == ["held@example.com"]
+
+
+def test_the_environment_of_exims_pipe(mailer: Mailer) -> None:
+    done = mailer.run("--from-environment", SENDER="", RECIPIENT="b@example.com")
+    assert done.returncode == 0
+    assert mailer.args == ["-G", "-i", "-f", "<>", "--", "b@example.com"]
+
+
+@pytest.mark.parametrize("status", ["1", "64", "67", "75", "77", "127"])
+def test_whatever_sendmail_ends_with_the_mail_is_kept(mailer: Mailer, status: str) -> None:
+    done = mailer.run("--sender", "joe@example.org", "--", "b@example.com", FAIL=status)
+    assert done.returncode == 75
+    assert b"ended with status " + status.encode() + b": no room" in done.stderr
+
+
+def test_a_sendmail_that_is_not_there_or_does_not_end(mailer: Mailer) -> None:
+    assert mailer.run("--sendmail", "/nonexistent", "--sender", "a@b", "--", "b@example.com").returncode == 75
+    late = mailer.run("--timeout", "1.5", "--sender", "a@b", "--", "b@example.com", SLOW="20")
+    assert late.returncode == 75
+    assert b"did not take the mail" in late.stderr
+
+
+# --- by SMTP
+
+
+@contextmanager
+def server(refused: bytes = b"") -> Iterator[tuple[str, list[bytes]]]:
+    """An SMTP server that takes one mail; the command that begins with `refused` gets a 550."""
+    heard: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            peer, _ = listening.accept()
+            with peer, peer.makefile("rwb", buffering=0) as wire:
+                wire.write(b"220 here\r\n")
+                while line := wire.readline():
+                    heard.append(line)
+                    if refused and line.upper().startswith(refused):
+                        wire.write(b"550 no\r\n")
+                    elif line.upper().startswith(b"EHLO"):
+                        wire.write(b"250-here\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n")
+                    elif line.upper().startswith(b"DATA"):
+                        wire.write(b"354 go on\r\n")
+                        while (text := wire.readline()) not in (b".\r\n", b""):
+                            heard.append(text)
+                        wire.write(b"250 taken\r\n")
+                    else:
+                        wire.write(b"250 ok\r\n")
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"127.0.0.1:{listening.getsockname()[1]}", heard
+        thread.join(10)
+
+
+def test_by_smtp_with_lone_dots(mailer: Mailer) -> None:
+    mail = b"Subject: x\n\n.\n..\nend\n"
+    with server() as (address, heard):
+        done = mailer.run("--smtp", address, "--sender", "", "--", "b@example.com", "c@example.com", mail=mail)
+        assert (done.returncode, done.stderr) == (0, b"")
+    assert heard[1].startswith(b"mail FROM:<>")
+    assert [line for line in heard if line.lower().startswith(b"rcpt")] == [
+        b"rcpt TO:<b@example.com>\r\n",
+        b"rcpt TO:<c@example.com>\r\n",
+    ]
+    assert b"".join(heard[5:10]) == b"Subject: x\r\n\r\n..\r\n...\r\nend\r\n"
+
+
+@pytest.mark.parametrize("refused", [b"MAIL", b"RCPT TO:<C", b"DATA"])
+def test_a_server_that_refuses_anything_is_given_nothing(mailer: Mailer, refused: bytes) -> None:
+    with server(refused) as (address, heard):
+        done = mailer.run("--smtp", address, "--sender", "a@b", "--", "b@example.com", "c@example.com")
+        assert done.returncode == 75
+        assert b"550 no" in done.stderr
+    assert not any(line.startswith(b"Subject") for line in heard)
+
+
+def test_a_server_that_is_not_there(mailer: Mailer) -> None:
+    assert mailer.run("--smtp", "127.0.0.1:1", "--sender", "a@b", "--", "b@example.com").returncode == 75
+    assert mailer.run("--smtp", "nonsense", "--sender", "a@b", "--", "b@example.com").returncode == 75
