@@ -37,11 +37,13 @@ class Asker:
         self.waiting = bytearray()
         self.child = 0
         self.owner = os.getpid()
-        self.pipe, out = os.pipe()
+        self.pipe = out = -1
         try:
+            self.pipe, out = os.pipe()
             self.child = os.fork()
         except OSError:
-            os.close(out)
+            if out >= 0:
+                os.close(out)
             self.end()
             return
         if self.child == 0:
@@ -111,16 +113,26 @@ def _ask_all(outside: Outside, tasks: Sequence[Task], out: int) -> None:
     import threading
 
     board = _Board(out, dict(outside.known))
-    threads = []
-    for turn, seconds, ask in tasks[:MOST_THREADS]:
-        mine = _Shared(time.monotonic() + seconds, turn, outside, board)
-        threads.append(threading.Thread(target=_one, args=(turn, ask, mine, board), daemon=True))
+    begun = time.monotonic()
+    left = list(reversed(tasks))
+
+    def work() -> None:
+        while True:
+            try:
+                turn, seconds, ask = left.pop()
+            except IndexError:
+                return
+            _one(turn, ask, _Shared(begun + seconds, turn, outside, board), board)
+
+    threads = [threading.Thread(target=work, daemon=True) for _ in tasks[:MOST_THREADS]]
     for thread in threads:
         thread.start()
-    for turn, _, _ in tasks[MOST_THREADS:]:
-        board.send(turn, None, None)
+    # Who judges may be killed: then nobody reads the pipe, and this process is of no use.
+    reader = select.poll()
+    reader.register(out, 0)
     for thread in threads:
-        thread.join()
+        while thread.is_alive() and not reader.poll(0):
+            thread.join(0.1)
 
 
 def _one(turn: int, ask: Callable[[Outside], object], outside: Outside, board: _Board) -> None:
@@ -174,11 +186,16 @@ class _Shared(Outside):
             if question in board.known:
                 return board.known[question]
             board.pending.add(question)
-        obtained = attempt(get)
-        with board.changed:
-            board.known[question] = obtained
-            board.pending.discard(question)
-            board.changed.notify_all()
+        obtained: Obtained | None = None
+        try:
+            obtained = attempt(get)
+        finally:
+            # Whatever happened, nobody waits for this any more.
+            with board.changed:
+                if obtained is not None:
+                    board.known[question] = obtained
+                board.pending.discard(question)
+                board.changed.notify_all()
         board.send(self.turn, question, obtained)
         return obtained
 
@@ -186,7 +203,17 @@ class _Shared(Outside):
         """Each piece of work in a thread of its own; back when all have ended."""
         import threading
 
-        threads = [threading.Thread(target=_quiet, args=(one, self), daemon=True) for one in work[:MOST_THREADS]]
+        left = list(reversed(work))
+
+        def some() -> None:
+            while True:
+                try:
+                    one = left.pop()
+                except IndexError:
+                    return
+                _quiet(one, self)
+
+        threads = [threading.Thread(target=some, daemon=True) for _ in work[:MOST_THREADS]]
         for thread in threads:
             thread.start()
         for thread in threads:

@@ -189,7 +189,7 @@ def exchange(
         last = number + 1 == len(places)
         seconds = left() / (len(places) - number)
         if seconds <= 0:
-            failed = failed or NoAnswer(f"{_called(place)} was not asked: the time had passed")
+            failed = failed or NoAnswer(f"{_called(place)} did not answer in time")
             break
         reader: _Live | None = None
         try:
@@ -235,7 +235,10 @@ def _connect(place: tuple[str, str, int], end: float) -> socket.socket:
     """A connected socket that does not block. Raises `NoAnswer`."""
     family, host, port = place
     kind = socket.AF_UNIX if family == "unix" else socket.AF_INET6 if ":" in host else socket.AF_INET
-    connection = socket.socket(kind, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    try:
+        connection = socket.socket(kind, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    except OSError as error:
+        raise NoAnswer(f"{_called(place)}: {error.strerror}") from None
     connection.setblocking(False)
     try:
         state = connection.connect_ex(host if family == "unix" else (host, port))

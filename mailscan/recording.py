@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mailscan.outside import Obtained, Question
 
 VERSION = 1
-MOST = 1_000_000_000
+MOST = 200_000_000
 
 
 def record(path: str, outside: Outside, digest: str) -> None:
@@ -64,6 +64,8 @@ class Replay(Outside):
                 raise UsageError(f"--replay: {path}: is of version {document['mailscan']!r}, and {VERSION} is wanted")
             self.digest = str(document["policy"])
             self.clock = float(document["clock"])
+            if not abs(self.clock) < float("inf"):
+                raise ValueError("no time")
             for one in document["answers"]:
                 records = tuple(a2b_base64(text) for text in one["records"])
                 asked = tuple(map(str, one["asked"]))

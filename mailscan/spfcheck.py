@@ -9,6 +9,8 @@ from __future__ import annotations
 import time
 from contextvars import ContextVar
 
+from mailscan.addresses import normal_domain
+from mailscan.envelope import split_address
 from mailscan.outside import NoAnswer
 from mailscan.record import Record
 
@@ -63,10 +65,16 @@ def check_host(ip: str, sender: str, helo: str, outside: Outside, receiver: str)
     """
     spf = pyspf()
     identity = "mailfrom" if sender else "helo"
-    domain = (sender.rpartition("@")[2] or helo) if sender else helo
+    # Not by pyspf, which divides at the first "@", and knows no U-labels: a quoted local part may hold an "@", and
+    # RFC 7208 4.3 wants A-labels.
+    helo = normal_domain(helo.strip())
+    local, domain = split_address(sender) if sender else ("postmaster", helo)
+    local, domain = (local or "postmaster", domain) if domain else ("postmaster", local)
+    domain = normal_domain(domain)
     hand, until = in_hand.set(outside), _until.set(time.monotonic() + SECONDS)
     try:
-        query = _query(spf)(i=ip, s=sender, h=helo, receiver=receiver, strict=True)
+        query = _query(spf)(i=ip, s=f"{local}@{domain}" if sender else "", h=helo, receiver=receiver, strict=True)
+        query.l, query.o, query.d = local, domain, domain
         query.t = str(int(outside.now()))
         # Only the domain owner's own words are told: an empty text stands for those of pyspf.
         query.exps = dict.fromkeys((*query.exps, *RESULTS), "")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +17,7 @@ import dns.message
 import dns.rcode
 import dns.rrset
 import pytest
+from conftest import PROJECT
 from nameserver import scripted, unbound
 
 from mailscan.addressing import address, resolver
@@ -302,3 +305,22 @@ def test_what_this_machine_says(tmp_path: Path) -> None:
     (tmp_path / "resolv").write_text("search x\nnameserver 192.0.2.1\nnameserver 192.0.2.2\n")
     assert system_resolvers(str(tmp_path / "resolv")) == [("192.0.2.1", 53), ("192.0.2.2", 53)]
     assert system_resolvers(str(tmp_path / "none")) == [("127.0.0.1", 53)]
+
+
+def test_the_child_that_asks_ends_with_who_judges(tmp_path: Path) -> None:
+    # A mailer that kills us by SIGKILL must not pile up processes that wait for a silent server.
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        policy = tmp_path / "policy.toml"
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        policy.write_text(f'[[filter]]\nuse = "spamassassin"\naddress = "{address}"\ntimeout = 30\nreject_at = 5\n')
+        command = [sys.executable, "-m", "mailscan", "--policy", str(policy)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=PROJECT) as judging:
+            assert judging.stdin is not None
+            judging.stdin.write(b"Subject: x\n\n")
+            judging.stdin.close()
+            connection, _ = silent.accept()
+            judging.kill()
+        with connection:
+            connection.settimeout(5)
+            while connection.recv(4096):
+                pass  # its end: the process that held it is gone

@@ -200,3 +200,35 @@ def test_a_users_pyspf_asks_through_us(tmp_path: Path) -> None:
     outside = Prepared(time.monotonic() + 20, {"dns": {"d.example TXT": ["v=spf1 -all"], "x.example A": ["192.0.2.1"]}})
     (asked,) = scan(Mail(Envelope(), Message(RAW)), policy, outside).account
     assert [finding.detail for finding in asked.findings] == ["fail", "192.0.2.1"], asked.why
+
+
+@pytest.mark.parametrize(
+    "sender",
+    [
+        '"a@b"@d.example',
+        "a@b@d.example",
+        "@pass.example:joe@d.example",
+        "joe@d.example.",
+        "joe@D.EXAMPLE",
+        "@d.example",
+    ],
+)
+def test_a_senders_domain_is_what_stands_behind_the_last_at(sender: str) -> None:
+    verdict, outside = judge(
+        {"d.example TXT": ["v=spf1 -all"], "h.example TXT": "nxdomain"}, CLIENT | {"sender": sender}
+    )
+    assert (verdict.action, outside.unprepared) == ("reject", [])
+    assert "spf.fail" in codes(verdict)
+
+
+def test_a_domain_in_u_labels_is_asked_about_in_a_labels() -> None:
+    prepared = {"xn--bcher-kva.example TXT": ["v=spf1 -all"], "h.example TXT": "nxdomain"}
+    verdict, outside = judge(prepared, CLIENT | {"sender": "joe@bücher.example"})
+    assert (verdict.action, outside.unprepared) == ("reject", [])
+
+
+def test_a_helo_with_blanks_and_a_final_dot_is_the_name() -> None:
+    prepared = {"d.example TXT": "nxdomain", "h.example TXT": ["v=spf1 -all"]}
+    verdict, outside = judge(prepared, CLIENT | {"helo": " h.example."})
+    assert "spf.helo.fail" in codes(verdict)
+    assert outside.unprepared == []

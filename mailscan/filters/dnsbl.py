@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mailscan.addresses import normal_domain
 from mailscan.envelope import split_address
 from mailscan.errors import FilterError
 from mailscan.filters import Filter
@@ -203,11 +204,7 @@ def _reversed(ip: str) -> str:
 
 def _domain(text: str) -> str:
     """A domain as a list has it, or "" for what is none: a literal, a name without a dot, an address."""
-    name = text.strip().strip(".").lower()
-    try:
-        name = name.encode("ascii").decode() if name.isascii() else name.encode("idna").decode()
-    except UnicodeError:
-        return ""
+    name = normal_domain(text.strip().strip(".")) if len(text) <= 1000 else ""
     labels = name.split(".")
     sound = all(0 < len(one) < 64 and all(char.isalnum() or char in "-_" for char in one) for one in labels)
     return name if sound and len(labels) > 1 and not labels[-1].isdigit() and len(name) < 190 else ""

@@ -235,7 +235,7 @@ def _unknown(outside: Outside) -> str:
 
 def _quoted(value: str) -> str:
     """A value as a word, or as a quoted string of printable ASCII (RFC 5322 3.2.4), short."""
-    value = clean(value, 250)
+    value = clean(value, 250).replace("=?", "= ?")  # no encoded-word
     if value and all(char.isalnum() or char in "!#$%&'*+-/=?^_`{|}~." for char in value):
         return value
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
