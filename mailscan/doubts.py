@@ -33,6 +33,9 @@ def doubts(policy: Policy, folder: str) -> Iterator[str]:
                 for what in () if key == "local_parts" else _about(value, one.default, folder):
                     yield f"{rule.name}: {prefix}{key}: {what}"
         yield from _unheard(rule)
+        adds = rule.action == "score" or (rule.action is None and rule.filter.scores)
+        if adds and policy.score.tag is None and policy.score.reject is None:
+            yield f"{rule.name}: it only adds to a sum that [score] does not look at; say `tag` or `reject` there"
 
 
 def _about(value: object, default: object, folder: str) -> Iterator[str]:

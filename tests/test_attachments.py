@@ -257,6 +257,7 @@ def test_limits_are_told() -> None:
     [
         ({"refuse": ()}, "nothing is refused"),
         ({"extensions": ("tar.gz",)}, '"tar.gz" is no extension'),
+        ({"types": ("pdff",)}, "\"pdff\" is no kind; did you mean 'pdf'?"),
         ({"extensions": (".js",), "allow": (".js",)}, '".js" stands in extensions and in allow'),
     ],
 )

@@ -43,6 +43,7 @@ RULE = "[[filter]]\nuse='match'\n{}\naction='{}'\n"
         (RULE.format("helo='x.example'\nwhen={senders='x.example'}", "reject"), "match: when.senders: "),
         (RULE.format("helo='x.example'\nreply='No'", "quarantine"), "reply: nobody hears it"),
         (RULE.format("helo='x.example'\nscore=3", "tag") + "[score]\ntag=1\n", "score: not counted"),
+        ("[[filter]]\nuse='dnsbl'\nzones={'l.example'=3}\n", "it only adds to a sum that [score] does not look at"),
         ("[log]\nto='./nowhere/log'\n" + RULE.format("helo='x.example'", "tag"), "[log] to: there is no directory"),
     ],
 )

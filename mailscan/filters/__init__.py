@@ -32,6 +32,8 @@ class Filter(Table):
     needs: tuple[str, ...] = ()
     # Whether its findings carry an action of their own. If not, the rule must say `action` or `score`.
     decides: bool = False
+    # Whether, where the rule has no action, what it finds is added to the sum of the mail.
+    scores: bool = False
     # Whether it has, among its keys, an action for each result: then the rule has no word of its own, but to try it.
     has_rows: bool = False
     # The site's own networks, for filters that leave our own clients alone; the rule says them.

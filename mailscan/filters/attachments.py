@@ -5,7 +5,7 @@ from __future__ import annotations
 from mailscan import filetype
 from mailscan.filters import Filter
 from mailscan.inside import Inside, Item
-from mailscan.keys import choices, count, flag, many, option, seconds, size, texts
+from mailscan.keys import choices, count, flag, many, meant, option, seconds, size, texts
 from mailscan.verdict import Evidence, Finding
 
 TYPE_CHECKING = False
@@ -148,6 +148,12 @@ class Attachments(Filter):
         self._allowed_names = frozenset(one.lower() for one in self.allow if not one.startswith("."))
         self._types = frozenset(one.lower() for one in self.types)
         self._lengths = frozenset(map(len, self.hashes))
+        if self._types:
+            from mailscan.filetype.kinds import KINDS
+
+            for one in sorted(self._types):
+                if "/" not in one and one not in KINDS:
+                    raise ValueError(f'types: "{one}" is no kind{meant(one, sorted(KINDS))}')
         if both := self._refused & self._allowed:
             raise ValueError(f'".{min(both)}" stands in extensions and in allow')
         if not (self._groups or self._refused or self._types or self.hashes):

@@ -79,6 +79,7 @@ class Dnsbl(Filter):
 
     stage = MAIL
     decides = True
+    scores = True
     asks_network = True
     on_error = "ignore"
 
