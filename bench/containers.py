@@ -188,6 +188,7 @@ def _by_hand() -> list[Named]:
     import test_apple
     import test_ars
     import test_cabs
+    import test_cms
     import test_cpio
     import test_isos
     import test_lz4
@@ -262,6 +263,10 @@ def _by_hand() -> list[Named]:
         ("a4.rar", test_rars.old(test_rars.four(b"a.exe", pe), test_rars.four(b"b\0\1ab", pe, 0x200, 0x33))),
         ("a5.rar", test_rars.new(test_rars.five("a.exe", pe), test_rars.five("b", pe, 3))),
         ("a.sis", test_sis.sis(pe, pe)),
+        (
+            "smime.p7m",
+            test_cms.signed(test_cms.der(0xA0, test_cms.der(0x04, b"Content-Type: a/b; name=a.exe\n\n" + pe))),
+        ),
         ("a.lz", test_streams.lzipped(pe * 20)),
         ("a.hqx", test_texts.binhexed(b"a.exe", pe, b"resource")),
         ("a.uue", test_texts.uuencoded(b"a.exe", pe) * 2),

@@ -186,7 +186,8 @@ class Member:
         try:
             data = self.found.read(allowed)
         except Unopened as error:
-            self.fault = error
+            # Anew: a kept traceback holds the frame that holds us, and a child of an opener would live on.
+            self.fault = Unopened(str(error), error.group)
             budget.octets -= len(error.partly)
             return error.partly[:allowed]
         budget.octets -= len(data)

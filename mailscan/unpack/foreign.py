@@ -76,7 +76,7 @@ def _by_7z(
 
 def _else_7z(found: Found, nth: int, data: bytes, budget: Budget, kind: str) -> Callable[[int], bytes]:
     """How the member is read by the library, and where that cannot, by 7z; it is the `nth` of its name."""
-    first = found.read
+    first, name = found.read, found.names[0]  # not `found` itself, which is to hold this
 
     def read(most: int) -> bytes:
         try:
@@ -85,7 +85,7 @@ def _else_7z(found: Found, nth: int, data: bytes, budget: Budget, kind: str) -> 
             if error.group != NOT_OPENED:
                 raise
             try:
-                return sevenzip.read_named(data, budget, kind, found.names[0], nth, most)
+                return sevenzip.read_named(data, budget, kind, name, nth, most)
             except Unopened as other:
                 raise other if len(other.partly) > len(error.partly) else error from None
 
@@ -145,7 +145,7 @@ class Elsewhere:
                 self._passed[key] = one
                 return key
         except Unopened as error:
-            self._fault = error
+            self._fault = Unopened(str(error), error.group)  # as `Member.fault`
         return None
 
 
