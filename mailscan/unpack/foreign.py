@@ -38,7 +38,7 @@ def open_foreign(data: bytes, budget: Budget, kind: str) -> Iterator[Found | Rem
             if not seven:
                 raise _neither(kind) from None
         except Unopened as error:
-            fault = error
+            fault = Unopened(str(error), error.group)  # anew: its traceback would hold this frame
         if fault is not None and (not seven or fault.group == OVER_LIMIT):
             raise fault
         if fault is None and seen:

@@ -57,7 +57,7 @@ def open_rar(data: bytes, budget: Budget) -> Iterator[Found | Remark]:
             listed, others = True, others or entry.how == _PACKED
             yield found
     except Unopened as error:
-        fault = error
+        fault = Unopened(str(error), error.group)  # anew: its traceback would hold this frame
         if error.group != NOT_OPENED:
             raise
     # Where all that is there was stored or encrypted, there is nothing to ask others for.

@@ -129,7 +129,7 @@ class _Archive:
             status = run.status()
             fault = run.fault(status) if status else None
         except Unopened as error:
-            fault = error
+            fault = Unopened(str(error), error.group)  # anew: its traceback would hold this frame
         finally:
             run.end()
         cuts = (at for at, one in enumerate(self.entries) if one.encrypted or (one.size < 0 and not one.folder))
