@@ -28,6 +28,7 @@ bless: .venv/made
 bench: .venv/made
 	$(BIN)/python -m bench.startup
 	$(BIN)/python -m bench.reader
+	$(BIN)/python -m bench.ownfiles
 
 fuzz: .venv/made
 	$(BIN)/python -m bench.fuzz --seconds $(SECONDS)
