@@ -35,6 +35,8 @@ def _lines(verdict: Verdict, source: str, milliseconds: float, colour: bool) -> 
     if verdict.action != "accept":
         for line in reply_of(verdict):
             yield f"  the sender hears: {line}"
+        if not all(map(str.isascii, verdict.reply)):
+            yield "    (the rule says it in other letters: an SMTP reply is ASCII)"
     if verdict.would:
         yield f"  trial; would have been: {printable(verdict.would)}"
     if verdict.quarantine:
