@@ -1,4 +1,4 @@
-"""`mailscan test` and `mailscan try`: what is wrong is told in a line, and what is right is left alone."""
+"""`mailscan test`: what is wrong is told in a line, and what is right is left alone."""
 
 from __future__ import annotations
 
@@ -13,13 +13,6 @@ from mailscan.errors import MailscanError
 
 MESSAGE = b"From: joe@example.org\nSubject: free money\n\nHello\n"
 RULE = '[[filter]]\nuse = "subject"\nprefixes = ["free"]\naction = "reject"\n'
-OWN = """from mailscan import Evidence, Finding
-
-def check(mail, outside):
-    if "free" in mail.message.subject:
-        (field,) = mail.message.headers.fields("Subject")
-        yield Finding("own.free", "free", action="reject", evidence=[Evidence("1", field.start, field.end)])
-"""
 
 
 def ran(*args: str) -> Result:
@@ -90,37 +83,3 @@ def test_a_folder_without_cases_is_said(tmp_path: Path) -> None:
     result = ran("test", str(tmp_path))
     assert isinstance(result.exception, MailscanError)
     assert "there is no case.toml" in str(result.exception)
-
-
-# --- try
-
-
-def test_a_file_is_tried_without_a_policy(tmp_path: Path) -> None:
-    own, message = tmp_path / "own.py", tmp_path / "message.eml"
-    own.write_text(OWN)
-    message.write_bytes(MESSAGE)
-    result = ran("try", str(own), str(message))
-    assert result.exit_code == 0
-    assert "reject 550 5.7.1" in result.output
-    assert "22–42  Subject: free money\\n" in result.output
-    message.write_bytes(b"Subject: hello\n\n")
-    assert "accept" in ran("try", str(own), str(message)).output
-
-
-def test_a_file_that_fails_is_told_with_its_line(tmp_path: Path) -> None:
-    own, message = tmp_path / "own.py", tmp_path / "message.eml"
-    own.write_text("def check(mail, outside):\n    return 1 / 0\n")
-    message.write_bytes(MESSAGE)
-    result = ran("try", str(own), str(message))
-    assert result.exit_code == 1
-    assert f"{own}:2: ZeroDivisionError" in result.output
-    own.write_text("def check(mail, outside)\n")
-    broken = ran("try", str(own), str(message))
-    assert isinstance(broken.exception, MailscanError)
-    assert f"{own}:1: SyntaxError" in str(broken.exception)
-
-
-def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
-    result = ran("try", str(tmp_path / "none.py"), str(tmp_path))
-    assert isinstance(result.exception, MailscanError)
-    assert "none.py" in str(result.exception)
