@@ -38,7 +38,7 @@ FLOORS: tuple[set[str], ...] = (
     | {"addressing", "channel", "resolver", "asker", "recording", "spfcheck"}
     | {"filetype", "inside", "wire"},
     {"filters", "userfile", "elspy"},
-    {"rule", "doctor", "doubts", "starter", "policy", "pipeline", "cases"}
+    {"rule", "doctor", "doubts", "slips", "starter", "policy", "pipeline", "cases"}
     | {"render", "outgoing", "document", "explain", "journal", "structure", "reinject"},
     {"cli", "__main__"},
 )

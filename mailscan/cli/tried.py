@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mailscan.cli.hints import hint
 from mailscan.explain import changes, heard
 from mailscan.outgoing import printable
 from mailscan.render import codes
@@ -53,6 +54,8 @@ def lines(name: str, message: Message, verdict: Verdict, *, carets: bool) -> Ite
     yield [(f"{printable(name)}: ", "bold"), (" ".join(words), OUTCOMES[said]), (f"  ({asked.ms:.1f} ms)", "dim")]
     if said == "failed":
         yield [("  " + printable(asked.why), "red")]
+        if meant := hint(asked.why):
+            yield [("  " + meant, "yellow")]
         yield [("  a rule is a tempfail then, unless its on_error says otherwise", "dim")]
         return
     for text in heard(verdict):

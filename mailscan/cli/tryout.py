@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
+import difflib
 import os
+import re
 import time
 from typing import TYPE_CHECKING
 
 import click
 
+from mailscan.cli.hints import hint
 from mailscan.cli.lines import echo, on_terminal
 from mailscan.cli.options import SCAN_OPTIONS, Request
 from mailscan.cli.scan import read_message, with_envelope
 from mailscan.cli.show import SHARED
 from mailscan.cli.streams import Streams
 from mailscan.cli.tried import lines, outcome, summary
-from mailscan.errors import MailscanError, PolicyError
+from mailscan.errors import MailscanError, PolicyError, UsageError
 from mailscan.mail import Mail
 from mailscan.outgoing import printable
 from mailscan.outside import Outside
 from mailscan.pipeline import scan
 from mailscan.policy import build_policy
+from mailscan.slips import dropped, mistakes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from mailscan.cli.options import Values
     from mailscan.policy import Policy
+    from mailscan.rule import Rule
 
 HELP = """Try one file of your own Python on messages, without a policy.
 
@@ -43,13 +48,15 @@ Examples:
   mailscan try ./my_filters.py --sender joe@example.org message.eml
   mailscan try --only-found ./my_filters.py ~/Maildir/cur
 """
+# What the policy that we make says before a mistake: nobody wrote that policy.
+_BEFORE = re.compile(r"^try: \[\[filter\]\] 1(?: \([^)]*\))?: (?:use: )?")
 OPTIONS = tuple(option for option in SHARED if option.name != "--policy")
 
 
 def try_file(path: str, messages: Sequence[str], values: Values, *, only_found: bool = False) -> int:
     """Ask the file about each message; gives the exit status. Raises `MailscanError` for what a person can mend."""
     request = Request({option.key: option.unset for option in SCAN_OPTIONS} | values)
-    policy = _policy(path, request)
+    policy = _policy(path, request, messages)
     counted: dict[str, int] = {}
     slowest, which = 0.0, ""
     for name in _files(messages or ("-",)):
@@ -70,21 +77,69 @@ def try_file(path: str, messages: Sequence[str], values: Values, *, only_found: 
             slowest, which = verdict.account[0].ms, called
         if said != "nothing" or not only_found:
             echo(lines(called, message, verdict, carets=not on_terminal()))
+    echo([[(one, "yellow")] for one in map(printable, dropped_of(policy.rules[0], os.getcwd()))])
     if sum(counted.values()) > 1 or only_found:
         echo([summary(counted, slowest, which)])
     return 1 if counted.get("failed") or counted.get("not read") else 0
 
 
-def _policy(path: str, request: Request) -> Policy:
+def _policy(path: str, request: Request, messages: Sequence[str]) -> Policy:
     """A policy of the one file, which was loaded once, so that its mistakes are told and not found in a mail."""
     use = path if os.sep in path else os.path.join(os.curdir, path)
     table = {"use": use, "timeout": min(request.timeout, 3600.0)}
+    if not path.endswith(".py") and os.path.isfile(path) and any(one.endswith(".py") for one in messages):
+        raise UsageError(f"{path} stands where the Python file is wanted: `mailscan try my_filter.py {path}`")
     try:
         policy = build_policy("try", b"", {"filter": [table]}, os.getcwd())
     except PolicyError as error:
-        raise PolicyError([problem.removeprefix("try: [[filter]] 1: ") for problem in error.problems]) from None
-    policy.rules[0].filter.ready()
+        problems = [_BEFORE.sub("", problem) for problem in error.problems]
+        if not os.path.exists(path):
+            problems[0] += _nearby(path)
+        raise PolicyError(problems) from None
+    if found := mistakes_of(policy.rules[0], os.getcwd()):
+        raise PolicyError(found)
     return policy
+
+
+def mistakes_of(rule: Rule, folder: str) -> list[str]:
+    """What is wrong with the Python of a rule, whose `use` starts from `folder`; it is loaded for it."""
+    source, path = _source(rule, folder)
+    found = mistakes(source, path) if path else []
+    try:
+        rule.filter.ready()
+    except MailscanError as error:
+        said = list(getattr(error, "problems", ())) or [str(error)]
+        found = found or [one + (f"; {meant}" if (meant := hint(one)) else "") for one in said]
+    return found
+
+
+def dropped_of(rule: Rule, folder: str) -> list[str]:
+    """What its Python makes and does not give: no mistake for sure, and not meant."""
+    return dropped(*_source(rule, folder))
+
+
+def _source(rule: Rule, folder: str) -> tuple[bytes, str]:
+    """(the octets of the rule's file, its path); no octets if it is no file of Python."""
+    match = re.fullmatch(r"(.*\.py)(:\w+)?", rule.use) if os.sep in rule.use else None
+    path = os.path.join(folder, os.path.expanduser(match[1])) if match else ""
+    try:
+        with open(path, "rb") as file:
+            return file.read(), os.path.normpath(path)
+    except OSError:
+        return b"", path
+
+
+def _nearby(path: str) -> str:
+    """The end of a sentence about a file that is not there: one of its folder that is called nearly so."""
+    folder, name = os.path.split(path)
+    try:
+        files = [one for one in os.listdir(folder or os.curdir) if one.endswith(".py")]
+    except OSError:
+        return f"; there is no folder {folder}"
+    close = difflib.get_close_matches(name if name.endswith(".py") else name + ".py", files, 1)
+    if close:
+        return f"; did you mean {os.path.join(folder, close[0])}?"
+    return f"; there are {', '.join(sorted(files)[:10])}" if files else f"; there is no Python file in {folder or '.'}"
 
 
 def _files(messages: Sequence[str]) -> Iterator[str]:
