@@ -38,8 +38,8 @@ FLOORS: tuple[set[str], ...] = (
     | {"addressing", "channel", "resolver", "asker", "recording", "spfcheck"}
     | {"filetype", "inside", "wire"},
     {"filters", "userfile", "elspy"},
-    {"rule", "doctor", "doubts", "slips", "starter", "policy", "pipeline", "cases"}
-    | {"render", "outgoing", "document", "explain", "journal", "structure", "reinject"},
+    {"rule", "doctor", "doubts", "starter", "policy", "pipeline", "cases"}
+    | {"render", "outgoing", "document", "explain", "journal", "structure", "reinject", "slips"},
     {"cli", "__main__"},
 )
 DOORS_ONLY = {"click", "rich"}
