@@ -153,6 +153,13 @@ def test_what_cannot_be_tried_is_said_in_one_line(own: Path, tmp_path: Path) -> 
     assert "own.py:1: SyntaxError" in refused(str(own), message(tmp_path, "hello")).err
 
 
+def test_a_directory_as_tmp_is_not_to_be_changed(own: Path, tmp_path: Path) -> None:
+    own.parent.chmod(0o1777)
+    assert "anyone may put files into it; a directory of your own is wanted" in refused(str(own)).err
+    own.parent.chmod(0o777)
+    assert f"chmod o-w {own.parent}" in refused(str(own)).err
+
+
 def test_a_terminal_gets_colours_and_a_pipe_none(own: Path, tmp_path: Path) -> None:
     words = ["try", str(own), message(tmp_path, "free"), message(tmp_path, "hello")]
     assert b"\x1b" not in mailscan(*words).out
