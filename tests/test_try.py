@@ -153,6 +153,16 @@ def test_what_cannot_be_tried_is_said_in_one_line(own: Path, tmp_path: Path) -> 
     assert "own.py:1: SyntaxError" in refused(str(own), message(tmp_path, "hello")).err
 
 
+def test_an_old_file_is_told_every_line_that_python_3_cannot_parse(own: Path) -> None:
+    own.write_text("def local_scan(info, headers, fd):\n    print 'x'\n    if info <> fd:\n        pass\n")
+    done = mailscan("try", str(own), stdin=b"Subject: x\n\n")
+    assert (done.status, done.out) == (1, b"")
+    assert [line.partition("own.py")[2] for line in done.err.splitlines()] == [
+        ":2: print is a function: write `print('x')`",
+        ":3: write `!=` for `<>`",
+    ]
+
+
 def test_a_directory_as_tmp_is_not_to_be_changed(own: Path, tmp_path: Path) -> None:
     own.parent.chmod(0o1777)
     assert "anyone may put files into it; a directory of your own is wanted" in refused(str(own)).err

@@ -97,7 +97,9 @@ def _policy(path: str, request: Request, messages: Sequence[str]) -> Policy:
             problems[0] += _nearby(path)
         raise PolicyError(problems) from None
     if found := mistakes_of(policy.rules[0], os.getcwd()):
-        raise PolicyError(found)
+        for one in found[:-1]:
+            click.echo(f"mailscan: {printable(one)}", err=True)
+        raise PolicyError(found[-1:])
     return policy
 
 
