@@ -91,7 +91,7 @@ def _meant(word: str) -> str:
     """The end of a sentence about a first word that is no command: what it was probably meant to be."""
     if os.path.isfile(word) or "/" in word or word.endswith(".eml"):
         return f"; a message is judged by `mailscan --file {word}`, and taken apart by `mailscan show {word}`"
-    return meant(word, sorted(group.commands))
+    return meant(word, sorted(group.commands)).replace("; known are", "; there are")
 
 
 def _flush() -> None:
