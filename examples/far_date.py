@@ -1,9 +1,9 @@
-"""Reject mail that says it was written more than two days from now or more than a year ago."""
+"""Mark mail that says it was written more than two days from now or more than a year ago."""
 
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
-from mailscan import Finding, Mail, reject
+from mailscan import Finding, Mail, tag
 
 DAY = 86_400
 
@@ -18,5 +18,5 @@ def check(mail: Mail, outside: object) -> Finding | None:
     except (ValueError, TypeError, OverflowError):  # no date, or none that can be read
         return None
     if days > 2 or days < -366:
-        return reject("The Date of your message is wrong", f"{days:+.0f} days", code="date.far")
+        return tag("X-Date-Far-Off", f"{days:+.0f} days", code="date.far")
     return None

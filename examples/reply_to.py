@@ -1,9 +1,21 @@
-"""Mark mail whose answers would go to another domain than it says it comes from."""
+"""Mark mail that comes from a firm and wants its answers at a free mailer."""
 
 from collections.abc import Iterator
 from email.utils import getaddresses
 
 from mailscan import Evidence, Finding, Mail
+
+FREE = {
+    "gmail.com",
+    "outlook.com",
+    "hotmail.com",
+    "yahoo.com",
+    "aol.com",
+    "gmx.net",
+    "proton.me",
+    "freemail.example",
+    "webmail.example",
+}
 
 
 def domains(values: list[str]) -> set[str]:
@@ -12,11 +24,11 @@ def domains(values: list[str]) -> set[str]:
 
 def check(mail: Mail, outside: object) -> Iterator[Finding]:
     headers = mail.message.headers
-    # A mailing list may ask for answers to itself.
-    if "List-Id" in headers:
+    # A mailing list passes on what its people want; some have no List-Id.
+    if any(name in headers for name in ("List-Id", "List-Post", "List-Unsubscribe", "Mailing-List", "Precedence")):
         return
     shown, answers = domains(headers.get_all("From")), domains(headers.get_all("Reply-To"))
-    if answers and not answers & shown:
+    if answers & FREE and not shown & FREE:
         yield Finding(
             "reply-to.elsewhere",
             f"From {', '.join(sorted(shown))}, Reply-To {', '.join(sorted(answers))}",

@@ -15,8 +15,10 @@ import tomllib
 from mailscan.document import document, to_json
 from mailscan.envelope import Envelope
 from mailscan.errors import MailscanError, PolicyError
+from mailscan.keys import meant
 from mailscan.mail import Mail
 from mailscan.message import Message
+from mailscan.networks import canonical_ip
 from mailscan.pipeline import scan
 from mailscan.policy import build_policy, load_policy
 from mailscan.recording import Prepared
@@ -34,6 +36,7 @@ GIVEN = ("envelope", "outside")
 POLICY = ("filter", "site", "score", "limits")
 SECONDS = 50.0
 _MOST_LINES = 60
+_FILES = frozenset(("case.toml", "message.eml", "expected.json"))
 _ENVELOPE = ("sender", "recipients", "client_ip", "client_name", "helo", "auth_user", "queue_id", "info")
 
 
@@ -42,27 +45,34 @@ class Case:
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
+        # What `faults` with `bless` wrote anew, in words; "" if it stood there so already.
+        self.written = ""
         path = os.path.join(folder, "case.toml")
         try:
             with open(path, "rb") as file:
                 self.given: dict[str, Any] = tomllib.load(file)
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise MailscanError(f"{path}: is not TOML: {error}") from None
+        except FileNotFoundError:
+            raise MailscanError(f"{path} is missing: it names the rules, and what is known of the mail") from None
         except OSError as error:
             raise MailscanError(f"{path}: {error.strerror}") from None
-        if unknown := sorted(set(self.given) - {*ABOUT, *GIVEN, *POLICY}):
-            known = ", ".join((*ABOUT, *GIVEN, *POLICY))
-            raise MailscanError(f"{path}: unknown key '{unknown[0]}'; known are {known}")
+        _known(path, "", self.given, (*ABOUT, *GIVEN, *POLICY))
         self.why = str(self.given.get("why", "")).strip()
         if not self.why:
             raise MailscanError(f'{path}: why = "…" is missing: one sentence that says what the case is for')
-        self.as_is = self.given.get("line_ends") == "as is"
+        if self.given.get("line_ends", "as is") != "as is":
+            raise MailscanError(f'{path}: line_ends: only "as is" can be said; without it LF and CRLF are both tried')
+        self.as_is = "line_ends" in self.given
+        _check_outside(path, self.given.get("outside", {}))
         self.envelope = self._envelope(path)
         self.policy = self._policy(path)
         message = os.path.join(folder, "message.eml")
         try:
             with open(message, "rb") as file:
                 self.raw = file.read()
+        except FileNotFoundError:
+            raise MailscanError(f"{message} is missing: the message of the case, as it came") from None
         except OSError as error:
             raise MailscanError(f"{message}: {error.strerror}") from None
         if not self.as_is:
@@ -71,11 +81,23 @@ class Case:
                 raise MailscanError(f'{message}: a CR alone needs line_ends = "as is" in case.toml')
 
     def _envelope(self, path: str) -> Envelope:
-        given = self.given.get("envelope", {})
-        if not isinstance(given, dict) or not set(given) <= set(_ENVELOPE):
-            raise MailscanError(f"{path}: [envelope] takes {', '.join(_ENVELOPE)}")
-        recipients = given.get("recipients", [])
-        return Envelope(**{**given, "recipients": [recipients] if isinstance(recipients, str) else recipients})
+        given = _table(path, "envelope", self.given.get("envelope", {}))
+        _known(path, "[envelope] ", given, _ENVELOPE)
+        facts = dict(given)
+        recipients, info = facts.pop("recipients", []), facts.pop("info", {})
+        recipients = [recipients] if isinstance(recipients, str) else recipients
+        if not isinstance(recipients, list) or not all(isinstance(one, str) for one in recipients):
+            raise MailscanError(f'{path}: [envelope] recipients: a list of addresses is wanted, as ["joe@example.com"]')
+        info = _table(path, "envelope.info", info)
+        for key, value in {**facts, **info}.items():
+            if not isinstance(value, str):
+                raise MailscanError(f"{path}: [envelope] {key}: text is wanted, in quotes")
+        if "client_ip" in facts:
+            try:
+                facts["client_ip"] = canonical_ip(facts["client_ip"])
+            except ValueError:
+                raise MailscanError(f'{path}: [envelope] client_ip: "{facts["client_ip"]}" is no IP address') from None
+        return Envelope(**facts, recipients=recipients, info=info)
 
     def _policy(self, path: str) -> Policy:
         tables: dict[str, object] = {key: self.given[key] for key in POLICY if key in self.given}
@@ -116,15 +138,15 @@ class Case:
         """
         said = self.judge()
         if bless:
-            with open(self.expected_path, "w", encoding="utf-8") as file:
-                file.write(_as_text(said))
+            self._write(said)
         if self.must_pass and said["verdict"] != "accept":
             yield f"it is called pass-…, and the verdict is {said['verdict']} by {said['rule']}"
         try:
             with open(self.expected_path, encoding="utf-8") as file:
                 expected = json.load(file)
         except FileNotFoundError:
-            yield "there is no expected.json: look at what comes out, then run this again with --bless"
+            yield f"there is no expected.json; what comes out is {_in_words(said)}"
+            yield "  if that is right, run this again with --bless"
             return
         except (OSError, ValueError) as error:
             yield f"expected.json cannot be read: {error}"
@@ -137,13 +159,50 @@ class Case:
             if other != said:
                 yield _difference(said, other, "with LF", "with CRLF")
 
+    def _write(self, said: dict[str, Any]) -> None:
+        text = _as_text(said)
+        try:
+            with open(self.expected_path, encoding="utf-8") as file:
+                before = file.read()
+        except (OSError, UnicodeDecodeError):
+            before = ""
+        if before != text:
+            with open(self.expected_path, "w", encoding="utf-8") as file:
+                file.write(text)
+            self.written = _in_words(said)
+
 
 def folders(path: str) -> list[str]:
     """The folders of all cases at or below `path`, in order. Raises `MailscanError` if there is none."""
-    found = sorted(folder for folder, _, files in os.walk(path) if "case.toml" in files)
+    found = sorted(folder for folder, _, files in os.walk(path) if not _FILES.isdisjoint(files))
     if not found:
-        raise MailscanError(f"{path}: there is no case.toml in it or below")
+        raise MailscanError(f"{path}: there is no case in it or below: a folder with message.eml and case.toml")
     return found
+
+
+def _known(path: str, table: str, given: dict[str, Any], known: tuple[str, ...]) -> None:
+    if unknown := [key for key in given if key not in known]:
+        raise MailscanError(f"{path}: {table}unknown key '{unknown[0]}'{meant(unknown[0], [*known])}")
+
+
+def _table(path: str, name: str, value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise MailscanError(f"{path}: {name}: a table is wanted, [{name}]")
+    return value
+
+
+def _check_outside(path: str, given: object) -> None:
+    """Raises `MailscanError` for what `Prepared` cannot take."""
+    outside = _table(path, "outside", given)
+    _known(path, "[outside] ", outside, ("dns", "exchange"))
+    for asked, said in _table(path, "outside.dns", outside.get("dns", {})).items():
+        if not all(asked.strip().partition(" ")[::2]):
+            raise MailscanError(f'{path}: [outside.dns] "{asked}": a name and a type are wanted, as "example.com A"')
+        if not isinstance(said, str) and not (isinstance(said, list) and all(isinstance(one, str) for one in said)):
+            raise MailscanError(f'{path}: [outside.dns] "{asked}": a list of records is wanted, "nxdomain", or why not')
+    for asked, said in _table(path, "outside.exchange", outside.get("exchange", {})).items():
+        if not isinstance(said, str):
+            raise MailscanError(f'{path}: [outside.exchange] "{asked}": the text of the answer is wanted')
 
 
 def _without_returns(said: dict[str, Any], raw: bytes) -> dict[str, Any]:
@@ -154,6 +213,18 @@ def _without_returns(said: dict[str, Any], raw: bytes) -> dict[str, Any]:
                 for end in ("start", "end"):
                     one[end] -= raw.count(b"\r", 0, one[end])
     return said
+
+
+def _in_words(said: dict[str, Any]) -> str:
+    """A verdict in one line: who decided, what was found, what failed."""
+    words = " ".join(filter(None, (said["verdict"], said["code"], said["rule"] and f"by {said['rule']}")))
+    for rule in said["rules"]:
+        if rule["outcome"] == "error":
+            words += f"; {rule['rule']} failed: {rule['why']}"
+        elif rule["findings"]:
+            codes = dict.fromkeys(finding["code"] for finding in rule["findings"])
+            words += f"; {rule['rule']} found {', '.join([*codes][:5])}" + " …" * (len(codes) > 5)
+    return words
 
 
 def _as_text(said: dict[str, Any]) -> str:

@@ -32,9 +32,7 @@ def _lines(verdict: Verdict, source: str, milliseconds: float, colour: bool) -> 
     by = f"by rule {printable(verdict.rule)}" if verdict.rule else "no rule decided"
     yield f"{paint(said, verdict.action)}  {by}  ({milliseconds:.1f} ms)"
     yield f"  policy: {printable(source)}"
-    if verdict.action != "accept":
-        for line in reply_of(verdict):
-            yield f"  the sender hears: {line}"
+    yield from heard(verdict)
     if verdict.would:
         yield f"  trial; would have been: {printable(verdict.would)}"
     if verdict.quarantine:
@@ -44,7 +42,16 @@ def _lines(verdict: Verdict, source: str, milliseconds: float, colour: bool) -> 
     width = max((len(printable(asked.rule)) for asked in verdict.account), default=0)
     for number, asked in enumerate(verdict.account, 1):
         yield from _asked(number, asked, width, paint(_outcome(asked), asked.outcome))
-    yield from _edits(verdict.edits)
+    yield from changes(verdict.edits)
+
+
+def heard(verdict: Verdict) -> Iterator[str]:
+    """What a refused sender is told, in lines."""
+    if verdict.action != "accept":
+        for line in reply_of(verdict):
+            yield f"  the sender hears: {line}"
+        if not all(map(str.isascii, verdict.reply)):
+            yield "    (the rule says it in other letters: an SMTP reply is ASCII)"
 
 
 def _outcome(asked: Asked) -> str:
@@ -77,7 +84,8 @@ def _place(evidence: Evidence) -> str:
     return f"{part}octets {evidence.start}–{evidence.end} of the message{member}"
 
 
-def _edits(edits: Edits) -> Iterator[str]:
+def changes(edits: Edits) -> Iterator[str]:
+    """What is to be changed in a mail that goes through, in lines."""
     for name, value in edits.add:
         yield f"  adds {printable(name)}: {printable(value[:_MOST_DETAIL])}"
     for name in edits.remove:

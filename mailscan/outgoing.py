@@ -21,6 +21,12 @@ REPLY_WIDTH = 512 - 4 - 10 - 2
 _LONGEST_WORD = 800
 _LONGEST_VALUE = 20_000
 _CONTROLS = dict.fromkeys([*range(32), *range(127, 160), 0x2028, 0x2029], " ")
+# What compatibility decomposition (NFKD) does not bring to ASCII, and people write all the same.
+_SPELT = str.maketrans({
+    "ß": "ss", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D",
+    "ð": "d", "Ð": "D", "þ": "th", "Þ": "Th", "ı": "i", "€": "EUR", "£": "GBP", "‘": "'", "’": "'", "‚": "'", "“": '"',
+    "”": '"', "„": '"', "«": '"', "»": '"', "‐": "-", "‑": "-", "–": "-", "—": "-", "−": "-", "•": "*", "·": ".",
+})  # fmt: skip
 # RFC 2047 5 (3): these stand for themselves wherever an encoded-word may.
 _SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/")
 
@@ -52,12 +58,13 @@ def header_lines(name: str, value: str) -> list[str]:
 def reply_lines(reply: Iterable[str]) -> list[str]:
     """The lines of a reply's text, without codes: printable ASCII, at most 496 octets each, at most 32 lines.
 
-    Longer lines are wrapped, empty ones left out, and what is not ASCII becomes `?`.
+    Longer lines are wrapped, empty ones left out. A reply is ASCII (RFC 5321 4.2): accents are dropped, quotes, dashes
+    and some letters spelt in ASCII, and what cannot be becomes `?`.
     """
     lines: list[str] = []
     for text in reply:
         # Cut first: the rest could not fit anyway, and a reply may quote a message of many MB.
-        text = text[: REPLY_WIDTH * REPLY_LINES].translate(_CONTROLS).encode("ascii", "replace").decode("ascii")
+        text = _in_ascii(text[: REPLY_WIDTH * REPLY_LINES].translate(_CONTROLS))
         line = ""
         for word in text.split():
             while len(word) > REPLY_WIDTH:
@@ -71,6 +78,15 @@ def reply_lines(reply: Iterable[str]) -> list[str]:
         if line:
             lines.append(line)
     return lines[:REPLY_LINES]
+
+
+def _in_ascii(text: str) -> str:
+    if text.isascii():
+        return text
+    from unicodedata import combining, normalize
+
+    taken_apart = normalize("NFKD", text.translate(_SPELT))
+    return "".join(char if char < "\x7f" else "?" for char in taken_apart if not combining(char))
 
 
 def printable(text: str) -> str:

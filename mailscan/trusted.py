@@ -46,6 +46,8 @@ def check_folder(path: str) -> None:
 
 
 def _check(path: str, facts: os.stat_result) -> None:
+    if facts.st_mode & stat.S_IWOTH and facts.st_mode & stat.S_ISVTX:  # as /tmp is, and must be
+        raise ValueError(f"{path}: anyone may put files into it; a directory of your own is wanted")
     if facts.st_mode & stat.S_IWOTH:
         raise ValueError(f"{path}: anyone may write to it; chmod o-w {path}")
     if os.geteuid() == 0 and facts.st_uid != 0:

@@ -106,6 +106,28 @@ def test_a_name_that_is_none(name: str) -> None:
         header_field(name, "x")
 
 
+@pytest.mark.parametrize(
+    ("said", "heard"),
+    [
+        ("Größe überschritten – „zu groß“", 'Grosse uberschritten - "zu gross"'),
+        ("Çok büyük, ｔｏｏ ﬁne…", "Cok buyuk, too fine..."),
+        ("Zażółć gęślą jaźń", "Zazolc gesla jazn"),
+        ("10\xa0€", "10 EUR"),
+        ("Спам", "????"),
+        ("中文 \udcff", "?? ?"),
+        ("a\u0301\u0302\r\nb", "a b"),
+    ],
+)
+def test_a_reply_is_spelt_in_ascii(said: str, heard: str) -> None:
+    assert reply_lines([said]) == [heard]
+
+
+def test_a_reply_that_grows_when_spelt_stays_within_its_lines() -> None:
+    lines = reply_lines(["\ufdfa" * 100_000])  # one letter of eighteen, in four words
+    assert len(lines) <= 32
+    assert all(len(line) <= 496 for line in lines)
+
+
 @settings(max_examples=300, deadline=None)
 @given(REPLY)
 def test_replies_are_within_smtp(reply: list[str]) -> None:

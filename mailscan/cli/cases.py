@@ -25,21 +25,27 @@ def run_cases(places: tuple[str, ...], *, bless: bool) -> int:
     for place in places:
         for folder in folders(place):
             count += 1
+            written = ""
             try:
-                faults = list(Case(folder).faults(bless=bless))
+                case = Case(folder)
+                faults = list(case.faults(bless=bless))
+                written = case.written
             except MailscanError as error:
                 faults = [str(error)]
             except OSError as error:
                 faults = [f"{folder}: {error.strerror}"]
             wrong += bool(faults)
+            if written:
+                click.echo(click.style(printable(folder), bold=True) + printable(f": written: {written}"))
+            if faults:
+                click.echo(click.style(printable(folder), bold=True))
             for fault in faults:
-                _tell(folder, fault)
+                _tell(fault)
     click.echo(f"{count} case{'s' * (count != 1)}, {wrong or 'none'} of them wrong")
     return 1 if wrong else 0
 
 
-def _tell(folder: str, fault: str) -> None:
-    click.echo(click.style(printable(folder), bold=True))
+def _tell(fault: str) -> None:
     for line in fault.splitlines():
         colour = {"+": "green", "-": "red"}.get(line[:1])
         click.echo("  " + click.style(printable(line), fg=colour))

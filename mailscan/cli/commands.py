@@ -22,6 +22,7 @@ from mailscan.cli.show import HELP as SHOW_HELP
 from mailscan.cli.show import SHARED, show
 from mailscan.doubts import doubts
 from mailscan.errors import MailscanError, PolicyError, UsageError
+from mailscan.keys import meant
 from mailscan.outgoing import printable
 from mailscan.policy import filter_names, find_policy, load_policy, starter_text
 from mailscan.render import CARRIES, FORMATS
@@ -69,7 +70,7 @@ def run_command(args: Sequence[str]) -> int:
     """Run a command for people; returns its exit status. An unknown first word raises `UsageError`."""
     word = args[0] if args else ""
     if args and not word.startswith("-") and word not in group.commands:
-        raise UsageError(f'there is no command "{word}"; there are {", ".join(sorted(group.commands))}')
+        raise UsageError(f'there is no command "{word}"' + _meant(word))
     status = 0
     try:
         try:
@@ -84,6 +85,13 @@ def run_command(args: Sequence[str]) -> int:
         click.echo(f"mailscan: standard output cannot be written: {error.strerror}", err=True)
         status = 1
     return status
+
+
+def _meant(word: str) -> str:
+    """The end of a sentence about a first word that is no command: what it was probably meant to be."""
+    if os.path.isfile(word) or "/" in word or word.endswith(".eml"):
+        return f"; a message is judged by `mailscan --file {word}`, and taken apart by `mailscan show {word}`"
+    return meant(word, sorted(group.commands)).replace("; known are", "; there are")
 
 
 def _flush() -> None:
@@ -247,15 +255,18 @@ def check(policy: str | None, door: str | None) -> None:
     Example:
       mailscan check policy.toml --door kv
     """
+    if policy and policy.endswith(".py"):
+        raise UsageError(f"{policy} is no policy; `mailscan try {policy} MESSAGE` tries a file of Python")
     problems: list[str] = []
     try:
         loaded = load_policy(find_policy(policy, os.environ, os.geteuid()))
     except PolicyError as error:
         problems = list(error.problems)
     else:
+        folder = os.path.dirname(os.path.abspath(loaded.source))
         for number, rule in enumerate(loaded.rules, 1):
             place = f"{loaded.source}: [[filter]] {number} ({rule.name}):"
-            problems += [f"{place} {problem}" for problem in _cannot_run(rule)]
+            problems += [f"{place} {problem}" for problem in tryout.mistakes_of(rule, folder)]
             problems += [f"{place} {problem}" for problem in _cannot_carry(rule, door)]
     for problem in problems:
         click.echo(printable(problem), err=True)
@@ -265,19 +276,12 @@ def check(policy: str | None, door: str | None) -> None:
     click.echo(
         printable(f"{loaded.source}: no mistakes; " + (f"the rules are {rules}" if rules else "it has no rules"))
     )
-    for doubt in doubts(loaded, os.path.dirname(os.path.abspath(loaded.source))):
+    unsure = [f"{rule.name}: {what}" for rule in loaded.rules for what in tryout.dropped_of(rule, folder)]
+    for doubt in (*doubts(loaded, folder), *unsure):
         click.echo(printable(f"  is this meant? {doubt}"))
     for rule in loaded.rules if door else ():
         if "/" in rule.use and (unable := sorted(CARRIES["json"] - CARRIES[door or ""] - {"remove"})):
             click.echo(f"  {rule.name} is Python of your own: it must not want {', '.join(unable)} at --format {door}")
-
-
-def _cannot_run(rule: Rule) -> list[str]:
-    try:
-        rule.filter.ready()
-    except MailscanError as error:
-        return list(getattr(error, "problems", ())) or [str(error)]
-    return []
 
 
 def _cannot_carry(rule: Rule, door: str | None) -> list[str]:
@@ -330,7 +334,11 @@ def init(path: str | None) -> None:
         with open(path, "x", encoding="utf-8") as file:
             file.write(starter_text())
     except FileExistsError:
+        if os.path.isdir(path):
+            raise MailscanError(f"{path} is a directory; name a file, as {os.path.join(path, 'policy.toml')}") from None
         raise MailscanError(f"{path} exists and is left as it is") from None
+    except FileNotFoundError:
+        raise MailscanError(f"{path} cannot be written: there is no directory {os.path.dirname(path)}") from None
     except OSError as error:
         raise MailscanError(f"{path} cannot be written: {error.strerror}") from None
     click.echo(f"{path} is written; `mailscan check {path}` looks for mistakes after you change it", err=True)

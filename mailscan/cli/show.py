@@ -40,7 +40,7 @@ Examples:
   mailscan show --format json message.eml | python3 -m json.tool
 """
 # The options of `scan` that tell of the policy and the envelope mean the same here.
-_NOT_HERE = ("--file", "--format", "--soft-exit", "--explain")
+_NOT_HERE = ("--file", "--format", "--soft-exit", "--explain", "--record", "--replay")
 SHARED = tuple(option for option in SCAN_OPTIONS if option.name not in _NOT_HERE)
 
 

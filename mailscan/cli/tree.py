@@ -5,21 +5,19 @@ Whatever stands in the mail is escaped here: it cannot send a control to the ter
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
+from mailscan.cli.lines import on_terminal, plain, styled
 from mailscan.outgoing import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from rich.text import Text
+    from mailscan.cli.lines import Line
 
-    # Pieces of a line, each with its style.
-    Line = list[tuple[str, str]]
     # What stands in one knot of the tree, and how deep it hangs.
     Knot = tuple[int, list[Line]]
 
@@ -34,14 +32,14 @@ _KINDS |= {"archives": "yellow"}
 
 def draw(taken_apart: dict[str, Any], account: str) -> None:
     """Print what `mailscan.structure.structure` gave, and the account of a verdict below it, if there is one."""
-    if sys.stdout is not None and sys.stdout.isatty():
+    if on_terminal():
         _draw_in_colour(taken_apart, account)
         return
-    lines = [_plain(line) for line in _head(taken_apart)]
+    lines = [plain(line) for line in _head(taken_apart)]
     for depth, knot in _knots(taken_apart):
         indent = " " * (_INDENT * depth)
-        lines += [indent + ("" if at == 0 else " " * _INDENT) + _plain(line) for at, line in enumerate(knot)]
-    lines += [_plain(line) for line in _foot(taken_apart)]
+        lines += [indent + ("" if at == 0 else " " * _INDENT) + plain(line) for at, line in enumerate(knot)]
+    lines += [plain(line) for line in _foot(taken_apart)]
     text = "\n".join(lines) + "\n" + (f"\n{account}" if account else "")
     click.echo(text, nl=False)
 
@@ -53,16 +51,16 @@ def _draw_in_colour(taken_apart: dict[str, Any], account: str) -> None:
 
     console = Console(highlight=False, emoji=False, markup=False)
     for line in _head(taken_apart):
-        console.print(_styled(line))
+        console.print(styled(line))
     branches: list[Tree] = []
     for depth, knot in _knots(taken_apart):
-        label = Text("\n  ").join(map(_styled, knot))
+        label = Text("\n  ").join(map(styled, knot))
         del branches[depth:]
         branches.append(branches[-1].add(label) if branches else Tree(label, guide_style="dim"))
     if branches:
         console.print(branches[0])
     for line in _foot(taken_apart):
-        console.print(_styled(line))
+        console.print(styled(line))
     if account:
         console.print(Text.from_ansi("\n" + account))
 
@@ -178,16 +176,3 @@ def _foot(taken_apart: dict[str, Any]) -> Iterator[Line]:
     left = [f"{number} more {what}" for what, number in taken_apart["left_out"].items() if number]
     if left:
         yield [(f"({', '.join(left)}: --all shows them)", "yellow")]
-
-
-def _plain(line: Line) -> str:
-    return "".join(piece for piece, _ in line).rstrip()
-
-
-def _styled(line: Line) -> Text:
-    from rich.text import Text
-
-    text = Text()
-    for piece, style in line:
-        text.append(piece, style)
-    return text

@@ -2,86 +2,173 @@
 
 from __future__ import annotations
 
+import difflib
 import os
+import re
 import time
 from typing import TYPE_CHECKING
 
 import click
 
+from mailscan.cli.hints import hint
+from mailscan.cli.lines import echo, on_terminal
 from mailscan.cli.options import SCAN_OPTIONS, Request
 from mailscan.cli.scan import read_message, with_envelope
 from mailscan.cli.show import SHARED
 from mailscan.cli.streams import Streams
-from mailscan.errors import PolicyError
-from mailscan.explain import explain
+from mailscan.cli.tried import lines, outcome, summary
+from mailscan.errors import MailscanError, PolicyError, UsageError
 from mailscan.mail import Mail
 from mailscan.outgoing import printable
 from mailscan.outside import Outside
 from mailscan.pipeline import scan
 from mailscan.policy import build_policy
-from mailscan.structure import escaped
+from mailscan.slips import dropped, mistakes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from mailscan.cli.options import Values
-    from mailscan.message import Message
-    from mailscan.verdict import Verdict
+    from mailscan.policy import Policy
+    from mailscan.rule import Rule
 
 HELP = """Try one file of your own Python on messages, without a policy.
 
-Shows what it found, where in the message, and how long it took.
+Shows what it found, where in the message, what would follow, and how long it took.
 
-FILE is what a rule would `use`. Without MESSAGE, or for "-", standard input is read. The options say what the mailer
-would. Exits with 0, or with 1 when the file could not do its work on a message.
+FILE is what a rule would `use`. MESSAGE is a file, or a directory, of which each file is a message. Without MESSAGE, or
+for "-", standard input is read. The options say what the mailer would: without them, nothing is known of the envelope.
 
 \b
-Example:
+Exit status: 0 if the file did its work on every message, whatever it found; 1 if it failed on one, or one could not
+be read, or the file cannot be used at all.
+
+\b
+Examples:
   mailscan try ./my_filters.py --sender joe@example.org message.eml
+  mailscan try --only-found ./my_filters.py ~/Maildir/cur
 """
-# Of the octets that a finding points at.
-_EXCERPT = 160
+# What the policy that we make says before a mistake: nobody wrote that policy.
+_BEFORE = re.compile(r"^try: \[\[filter\]\] 1(?: \([^)]*\))?: (?:use: )?")
 OPTIONS = tuple(option for option in SHARED if option.name != "--policy")
 
 
-def try_file(path: str, messages: Sequence[str], values: Values) -> int:
+def try_file(path: str, messages: Sequence[str], values: Values, *, only_found: bool = False) -> int:
     """Ask the file about each message; gives the exit status. Raises `MailscanError` for what a person can mend."""
     request = Request({option.key: option.unset for option in SCAN_OPTIONS} | values)
+    policy = _policy(path, request, messages)
+    counted: dict[str, int] = {}
+    slowest, which = 0.0, ""
+    for name in _files(messages or ("-",)):
+        called = "standard input" if name == "-" else name
+        try:
+            raw = read_message(None if name == "-" else name, policy.limits.message_size, Streams(0, 1, 2))
+        except MailscanError as error:
+            if tuple(messages) in ((), (name,)):
+                raise
+            counted["not read"] = counted.get("not read", 0) + 1
+            echo([[(printable(str(error)), "red")]])
+            continue
+        envelope, message = with_envelope(request, raw)
+        verdict = scan(Mail(envelope, message), policy, Outside(time.monotonic() + request.timeout))
+        said = outcome(verdict)
+        counted[said] = counted.get(said, 0) + 1
+        if verdict.account[0].ms >= slowest:
+            slowest, which = verdict.account[0].ms, called
+        if said != "nothing" or not only_found:
+            echo(lines(called, message, verdict, carets=not on_terminal()))
+    echo([[(one, "yellow")] for one in map(printable, dropped_of(policy.rules[0], os.getcwd()))])
+    if sum(counted.values()) > 1 or only_found:
+        echo([summary(counted, slowest, which)])
+    return 1 if counted.get("failed") or counted.get("not read") else 0
+
+
+def _policy(path: str, request: Request, messages: Sequence[str]) -> Policy:
+    """A policy of the one file, which was loaded once, so that its mistakes are told and not found in a mail."""
     use = path if os.sep in path else os.path.join(os.curdir, path)
     table = {"use": use, "timeout": min(request.timeout, 3600.0)}
+    if not path.endswith(".py") and os.path.isfile(path) and any(one.endswith(".py") for one in messages):
+        raise UsageError(f"{path} stands where the Python file is wanted: `mailscan try my_filter.py {path}`")
     try:
         policy = build_policy("try", b"", {"filter": [table]}, os.getcwd())
     except PolicyError as error:
-        raise PolicyError([problem.removeprefix("try: [[filter]] 1: ") for problem in error.problems]) from None
-    (rule,) = policy.rules
-    rule.filter.ready()
-    failed = False
-    for name in messages or ("-",):
-        raw = read_message(None if name == "-" else name, policy.limits.message_size, Streams(0, 1, 2))
-        envelope, message = with_envelope(request, raw)
-        started = time.monotonic()
-        verdict = scan(Mail(envelope, message), policy, Outside(started + request.timeout))
-        _tell("standard input" if name == "-" else name, message, verdict, time.monotonic() - started)
-        failed = failed or verdict.account[0].outcome == "error"
-    return 1 if failed else 0
+        problems = [_BEFORE.sub("", problem) for problem in error.problems]
+        if not os.path.exists(path):
+            problems[0] += _nearby(path)
+        raise PolicyError(problems) from None
+    if found := mistakes_of(policy.rules[0], os.getcwd()):
+        for one in found[:-1]:
+            click.echo(f"mailscan: {printable(one)}", err=True)
+        raise PolicyError(found[-1:])
+    return policy
 
 
-def _tell(name: str, message: Message, verdict: Verdict, seconds: float) -> None:
-    click.echo(click.style(printable(name), bold=True))
-    text = explain(verdict, "none, for a trial", milliseconds=seconds * 1000)
-    click.echo("".join(f"  {line}\n" for line in text.splitlines()), nl=False)
-    for finding in verdict.account[0].findings:
-        for one in finding.evidence:
-            octets = escaped(message.raw[one.start : one.end], _EXCERPT)
-            click.echo(f"  {one.start}–{one.end}  " + click.style(octets, dim=True))
+def mistakes_of(rule: Rule, folder: str) -> list[str]:
+    """What is wrong with the Python of a rule, whose `use` starts from `folder`; it is loaded for it."""
+    source, path = _source(rule, folder)
+    # What stands behind a colon is called in place of `check`.
+    found = mistakes(source, path) if path and ":" not in rule.use else []
+    try:
+        rule.filter.ready()
+    except MailscanError as error:
+        said = list(getattr(error, "problems", ())) or [str(error)]
+        found = found or [one + (f"; {meant}" if (meant := hint(one)) else "") for one in said]
+    return found
+
+
+def dropped_of(rule: Rule, folder: str) -> list[str]:
+    """What its Python makes and does not give: no mistake for sure, and not meant."""
+    return dropped(*_source(rule, folder))
+
+
+def _source(rule: Rule, folder: str) -> tuple[bytes, str]:
+    """(the octets of the rule's file, its path); no octets if it is no file of Python."""
+    match = re.fullmatch(r"(.*\.py)(:\w+)?", rule.use) if os.sep in rule.use else None
+    path = os.path.join(folder, os.path.expanduser(match[1])) if match else ""
+    try:
+        with open(path, "rb") as file:
+            return file.read(), os.path.normpath(path)
+    except OSError:
+        return b"", path
+
+
+def _nearby(path: str) -> str:
+    """The end of a sentence about a file that is not there: one of its folder that is called nearly so."""
+    folder, name = os.path.split(path)
+    try:
+        files = [one for one in os.listdir(folder or os.curdir) if one.endswith(".py")]
+    except OSError:
+        return f"; there is no folder {folder}"
+    close = difflib.get_close_matches(name if name.endswith(".py") else name + ".py", files, 1)
+    if close:
+        return f"; did you mean {os.path.join(folder, close[0])}?"
+    return f"; there are {', '.join(sorted(files)[:10])}" if files else f"; there is no Python file in {folder or '.'}"
+
+
+def _files(messages: Sequence[str]) -> Iterator[str]:
+    """The messages named; of a directory the files at and below it, but for hidden ones, in order."""
+    for name in messages:
+        if not os.path.isdir(name):
+            yield name
+            continue
+        found = False
+        for folder, below, files in os.walk(name):
+            below[:] = sorted(one for one in below if not one.startswith("."))
+            for file in sorted(files):
+                path = os.path.join(folder, file)
+                if not file.startswith(".") and os.path.isfile(path):
+                    found = True
+                    yield path
+        if not found:
+            raise MailscanError(f"no message: {name} is a directory, and there is no file in it")
 
 
 def command(options: Sequence[click.Parameter]) -> click.Command:
     """The command, with those of `OPTIONS`."""
 
-    def run(file: str, messages: tuple[str, ...], **given: object) -> None:
+    def run(file: str, messages: tuple[str, ...], only_found: bool, **given: object) -> None:
         values: Values = {key: list(one) if isinstance(one, tuple) else one for key, one in given.items()}  # type: ignore[misc]
-        click.get_current_context().exit(try_file(file, messages, values))
+        click.get_current_context().exit(try_file(file, messages, values, only_found=only_found))
 
     return click.Command(
         "try",
@@ -89,6 +176,7 @@ def command(options: Sequence[click.Parameter]) -> click.Command:
         params=[
             click.Argument(["file"], type=click.Path()),
             click.Argument(["messages"], nargs=-1, type=click.Path(allow_dash=True), metavar="[MESSAGE]..."),
+            click.Option(["--only-found"], is_flag=True, help="Leave out messages in which nothing is found."),
             *options,
         ],
         help=HELP,

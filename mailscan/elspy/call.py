@@ -42,17 +42,36 @@ def run(load: Callable[[], object], mail: Mail, outside: Outside) -> list[Findin
 
 
 def check_syntax(source: bytes, path: str) -> None:
-    """Raises `OldSyntax` if Python 3 cannot parse the file; executes nothing of it."""
-    from mailscan.elspy.oldpython import problems
+    """Raises `OldSyntax` if Python 3 cannot parse the file; executes nothing of it.
+
+    Raises `FilterError` if it cannot have a `local_scan`, for nothing in it is called so.
+    """
+    from mailscan.elspy.oldpython import misspelt, problems
 
     if lines := problems(source, path):
         raise OldSyntax(lines)
+    if missing := misspelt(source, path):
+        raise FilterError(missing)
 
 
 def try_load(load: Callable[[], object]) -> None:
     """Load an old file only, and see that it can be called. Raises `FilterError`, or what the file does."""
     with Surroundings():
-        loaded(load)
+        local_scan = loaded(load)
+        import inspect
+
+        wanted = ["info", "headers", "fd"] + ["msg"] * takes_message(local_scan)
+        try:
+            signature = inspect.signature(local_scan)
+        except ValueError:  # of something written in C
+            return
+        try:
+            signature.bind(*wanted)
+        except TypeError:
+            code = getattr(local_scan, "__code__", None)
+            place = f"{code.co_filename}:{code.co_firstlineno}: " if code else ""
+            called = "local_scan(info, headers, fd), or (info, headers, fd, msg) if it takes four"
+            raise FilterError(f"{place}local_scan{signature} cannot be called; what is called is {called}") from None
 
 
 def loaded(load: Callable[[], object]) -> Callable[..., object]:

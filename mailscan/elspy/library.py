@@ -29,9 +29,9 @@ def module(name: str, around: Surroundings) -> ModuleType:
     """A new module of that name, which logs to `around`."""
     made: ModuleType = type(sys)(name, "elspy's names, as mailscan has them: see docs/elspy.md.")
 
-    def log_write(which: int, text: object) -> None:
-        """Write a line to the log."""
-        around.log(text)
+    def log_write(*said: object) -> None:
+        """Write a line to the log: `log_write(text)`, or with one of Exim's logs before or behind it, all the same."""
+        around.log(" ".join(str(one) for one in said if not isinstance(one, int)))
 
     def log_error(text: object) -> None:
         """Write a line to the log, as an error."""

@@ -32,6 +32,7 @@ _OCTAL = re.compile(r"(?<![\w.])0(?P<digits>[0-7]+)[lL]?(?![\w.])")
 _LONG = re.compile(r"(?<![\w.])(?P<digits>0[xX][0-9a-fA-F]+|[1-9][0-9]*|0)[lL](?!\w)")
 _WORD = re.compile(_START + r"(?P<word>async|await|True|False|None)\s*(?:,[\w\s,]*)?=(?!=)")
 _TUPLE = re.compile(r"\b(?:def\s+\w+\s*\(|lambda\s)(?:[^()=:]{0,200},)?\s{0,9}\(\s{0,9}\w+\s{0,9},")
+_DEFINED = re.compile(r"^[ \t]*(?:def[ \t]+(?=\w)|(?=\w+[ \t]*=))(\w+)", re.MULTILINE)
 _BACKTICKS = re.compile(r"`(?P<inner>[^`\n]*)`?")
 
 
@@ -53,6 +54,19 @@ def problems(source: bytes, path: str) -> list[str]:
     if not found or (first.lineno is not None and not any(line <= place for line, _ in found)):
         found = sorted([*found, (place, f"Python 3 cannot read this line: {first.msg}")])
     return [f"{path}:{line}: {what}" for line, what in found]
+
+
+def misspelt(source: bytes, path: str) -> str:
+    """In words, that the file has no `local_scan`, and what in it looks like one; "" where it may have one."""
+    text = _text(source)
+    if re.search(r"\blocal_scan\b|\bimport[ \t]*\(?[ \t]*\*", text):
+        return ""
+    import difflib
+
+    defined = {match[1]: text.count("\n", 0, match.start(1)) + 1 for match in _DEFINED.finditer(text)}
+    close = difflib.get_close_matches("local_scan", defined, 1)
+    meant = f"; `{close[0]}` in line {defined[close[0]]} is probably meant to be it" if close else ""
+    return f"{path}: imports elspy and has no function `local_scan(info, headers, fd)`{meant}"
 
 
 def summary(lines: list[str]) -> str:

@@ -122,6 +122,13 @@ class Surroundings:
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
         """What Python's import asks; see `importlib.abc.MetaPathFinder`."""
         if name not in OURS and name not in RENAMED:
+            if name.startswith("elspy."):
+                have = [one for one in OURS if one.startswith("elspy.")]
+                # Not `name=name`: for `from elspy import x` Python would then say only that it cannot.
+                raise ModuleNotFoundError(
+                    f"mailscan has no {name}; it has {', '.join(have)}, and what docs/elspy.md lists of elspy itself",
+                    name="elspy",
+                )
             return None
         from importlib.machinery import ModuleSpec
 
