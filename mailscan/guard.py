@@ -45,13 +45,16 @@ class Late(FilterError):
         self.stack = stack
 
 
-def in_child(work: Callable[[], object], *, seconds: float, memory: int, traced: bool = False) -> object:
+def in_child(
+    work: Callable[[], object], *, seconds: float, memory: int, traced: bool = False, killed: list[int] | None = None
+) -> object:
     """Call `work` in a forked child and return what it returned.
 
     The answer is made of None, bool, int, float, str, bytes, and tuples, lists and dicts of those. `seconds` are
     its wall-clock time, and as much CPU time; `memory` is how many octets of address space it may take beyond ours.
     Raises `FilterError` in words when it did not answer, `Late` when its time ended; `traced` says that its stack is
-    wanted then.
+    wanted then. When it has answered it is killed, with all that it started; nobody waits for its end if its number can
+    be put into `killed`, for `bury`.
     """
     end = time.monotonic() + seconds
     space = _address_space() + memory
@@ -73,7 +76,11 @@ def in_child(work: Callable[[], object], *, seconds: float, memory: int, traced:
             stack = _stack(child, answer_in)
     finally:
         os.close(answer_in)
-        status = _end(child)
+        if octets is None or killed is None:
+            status = _end(child)
+        else:
+            killed.append(child)
+            _kill(child)
     if octets is None:
         if time.monotonic() >= end:
             raise Late(stack)
@@ -295,14 +302,24 @@ def _stack(child: int, descriptor: int) -> list[tuple[str, int]]:
     return found
 
 
+def bury(killed: list[int]) -> None:
+    """Wait for the end of children that were killed, and empty the list."""
+    while killed:
+        _end(killed.pop())
+
+
 def _end(child: int) -> int:
     """Kill the child and whatever it started, and fetch its status."""
+    _kill(child)
+    return os.waitpid(child, 0)[1]
+
+
+def _kill(child: int) -> None:
     for kill in (os.killpg, os.kill):  # the group may not be there yet
         try:
             kill(child, signal.SIGKILL)
         except ProcessLookupError:
             continue
-    return os.waitpid(child, 0)[1]
 
 
 def _last_words(status: int) -> str:

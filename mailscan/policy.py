@@ -214,6 +214,9 @@ class _Builder:
         self.problems: list[str] = []
         self.memory = 0
         self.trusted: tuple[Network, ...] = ()
+        self.keys = tuple(options_of(Rule))
+        # Folders that nobody else may write to, as far as they have been looked at.
+        self.sound: set[str] = set()
 
     def build(self, tables: Mapping[str, object]) -> Policy:
         for name, value in tables.items():
@@ -266,7 +269,7 @@ class _Builder:
         if not isinstance(use, str) or not use:
             self.wrong(place, "needs `use`, the name of a filter" if use is None else "use: a string is wanted")
             return None
-        keys = tuple(options_of(Rule))
+        keys = self.keys
         own = {key: value for key, value in raw.items() if key not in keys}
         try:
             kind = built_in(use) or self.own(use, own)
@@ -290,7 +293,7 @@ class _Builder:
         from mailscan.own.source import Setting
         from mailscan.userfile import UserFile
 
-        setting = Setting(keys, self.folder, tuple(options_of(Rule)), filter_names)
+        setting = Setting(keys, self.folder, self.keys, filter_names, self.sound)
         return UserFile.of(use, setting, self.memory)
 
     def name_apart(self, rules: list[Rule]) -> None:

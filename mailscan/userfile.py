@@ -51,7 +51,7 @@ class UserFile(Filter):
 
         Raises `ValueError` for what is not there or cannot be trusted.
         """
-        source = find_source(use, setting.folder)
+        source = find_source(use, setting)
         known = {"__doc__": cls.__doc__, "source": source, "setting": setting, "memory": memory}
         kind: type[UserFile] = type("UserFile", (cls,), known)
         if not _says_nothing(source):
@@ -211,7 +211,8 @@ def _in_child(
         return done, value, fresh, outside.clock if outside else None
 
     try:
-        answer = in_child(with_answers, seconds=seconds, memory=memory, traced=True)
+        killed = outside.killed if outside else None
+        answer = in_child(with_answers, seconds=seconds, memory=memory, traced=True, killed=killed)
     except Late as late:
         raise FilterError(f"{_hung(late.stack, source)}: {late}") from None
     if not isinstance(answer, tuple) or len(answer) != 4:

@@ -17,10 +17,11 @@ MOST_COMPILED = 200_000
 
 class Setting:
     """What surrounds a source in a policy: the `keys` that its rule has beside the `reserved` ones of every rule, the
-    folder from which paths start, and (called when it matters) the names of the built-in filters.
+    folder from which paths start, (called when it matters) the names of the built-in filters, and the folders that
+    have been found `sound`: nobody else may write there.
     """
 
-    __slots__ = ("keys", "folder", "reserved", "built_in")
+    __slots__ = ("keys", "folder", "reserved", "built_in", "sound")
 
     def __init__(
         self,
@@ -28,11 +29,13 @@ class Setting:
         folder: str,
         reserved: tuple[str, ...] = (),
         built_in: Callable[[], list[str]] = list,
+        sound: set[str] | None = None,
     ) -> None:
         self.keys = keys
         self.folder = folder
         self.reserved = reserved
         self.built_in = built_in
+        self.sound = set() if sound is None else sound
 
 
 class Source:
@@ -95,8 +98,8 @@ class Source:
         return self._code or compile(self.octets, self.path, "exec", dont_inherit=True)
 
 
-def find_source(use: str, folder: str) -> Source:
-    """The source that `use` names; a relative path starts from `folder`. Looks at no module that is installed.
+def find_source(use: str, setting: Setting) -> Source:
+    """The source that `use` names. Looks at no module that is installed.
 
     Raises `ValueError` for a file that is not there, or that somebody else may write to.
     """
@@ -105,14 +108,21 @@ def find_source(use: str, folder: str) -> Source:
             return Source(use, entry=use)
         module, _, attribute = use.partition(":")
         return Source(use, module=module, attribute=attribute)
-    path = os.path.abspath(os.path.join(folder, os.path.expanduser(use)))
+    path = os.path.abspath(os.path.join(setting.folder, os.path.expanduser(use)))
     attribute = ""
     if not os.path.exists(path) and path.rpartition(":")[2].isidentifier():
         path, _, attribute = path.rpartition(":")
     package = os.path.isdir(path)
     if package:
-        check_folder(os.path.dirname(path))
+        _sound(os.path.dirname(path), setting)
         path = os.path.join(path, "__init__.py")
     octets = read_trusted(path)
-    check_folder(os.path.dirname(path))  # what it imports stands beside it
+    _sound(os.path.dirname(path), setting)
     return Source(path, path=path, octets=octets, attribute=attribute, package=package)
+
+
+def _sound(folder: str, setting: Setting) -> None:
+    """What a file imports stands beside it: that may be written by nobody else either. Raises `ValueError`."""
+    if folder not in setting.sound:
+        check_folder(folder)
+        setting.sound.add(folder)
