@@ -6,6 +6,7 @@ comes of it. None of it ever runs in the process that judges.
 
 from __future__ import annotations
 
+import os
 import sys
 
 import mailscan.answers  # noqa: F401 - here, so that not every child imports it for itself
@@ -67,6 +68,9 @@ class UserFile(Filter):
         from mailscan.own.describe import describe
         from mailscan.own.fields import options
 
+        if cls.source.is_elspy:
+            cls.doc = "A file written for elspy: `local_scan(info, headers, fd)`."
+            return
         if b"dataclass" in cls.source.octets:
             # One and a half times what all of Python takes to start: paid once here, and not by each child.
             import dataclasses  # noqa: F401
@@ -82,7 +86,8 @@ class UserFile(Filter):
         try:
             found = _in_child(source, work, LOAD_SECONDS, cls.memory)
             if isinstance(found, str):
-                raise ValueError(found)
+                beside = "/" not in source.called and os.path.exists(os.path.join(setting.folder, source.called))
+                raise ValueError(found + (f'; a file is written with a `/`: "./{source.called}"' if beside else ""))
             cls.doc, cls.refused, cls.writes = found["doc"], found["wrong"], tuple(found["writes"])  # type: ignore[index]
             cls.fields = tuple(map(tuple, found["fields"]))  # type: ignore[index]
             cls.declared_keys = options(cls.fields, found["docs"])  # type: ignore[index]
