@@ -32,6 +32,7 @@ _DEFAULT = int(signal.SIG_DFL)
 # At this signal a child that is late writes its stack, instead of its answer; so long it has for that.
 _WHERE = int(signal.SIGUSR2)
 _TELL_SECONDS = 0.1
+_SILENCE = 0.03
 _MOST_STACK = 100_000
 
 
@@ -45,16 +46,13 @@ class Late(FilterError):
         self.stack = stack
 
 
-def in_child(
-    work: Callable[[], object], *, seconds: float, memory: int, traced: bool = False, killed: list[int] | None = None
-) -> object:
+def in_child(work: Callable[[], object], *, seconds: float, memory: int, traced: bool = False) -> object:
     """Call `work` in a forked child and return what it returned.
 
     The answer is made of None, bool, int, float, str, bytes, and tuples, lists and dicts of those. `seconds` are
     its wall-clock time, and as much CPU time; `memory` is how many octets of address space it may take beyond ours.
     Raises `FilterError` in words when it did not answer, `Late` when its time ended; `traced` says that its stack is
-    wanted then. When it has answered it is killed, with all that it started; nobody waits for its end if its number can
-    be put into `killed`, for `bury`.
+    wanted then.
     """
     end = time.monotonic() + seconds
     space = _address_space() + memory
@@ -76,11 +74,7 @@ def in_child(
             stack = _stack(child, answer_in)
     finally:
         os.close(answer_in)
-        if octets is None or killed is None:
-            status = _end(child)
-        else:
-            killed.append(child)
-            _kill(child)
+        status = _end(child)
     if octets is None:
         if time.monotonic() >= end:
             raise Late(stack)
@@ -228,8 +222,11 @@ def _limit(kind: int, value: int) -> None:
 def _address_space() -> int:
     """Octets of address space that this process has; 0 where the system does not say."""
     try:
-        with open("/proc/self/statm", "rb") as file:
-            return int(file.read().split()[0]) * resource.getpagesize()
+        descriptor = os.open("/proc/self/statm", os.O_RDONLY)
+        try:
+            return int(os.read(descriptor, 200).split()[0]) * resource.getpagesize()
+        finally:
+            os.close(descriptor)
     except (OSError, ValueError, IndexError):
         return 0
 
@@ -286,11 +283,14 @@ def _stack(child: int, descriptor: int) -> list[tuple[str, int]]:
     octets = b""
     try:
         os.kill(child, _WHERE)
-        while len(octets) < _MOST_STACK and (left := end - time.monotonic()) > 0 and poll.poll(left * 1000):
-            piece = os.read(descriptor, 1 << 16)
-            octets += piece
-            if not piece or octets.endswith(b"\n"):
+        # It is written in pieces, and its end is told by nothing but silence.
+        while len(octets) < _MOST_STACK and (left := end - time.monotonic()) > 0:
+            if not poll.poll(min(left, _SILENCE if octets else left) * 1000):
                 break
+            piece = os.read(descriptor, 1 << 16)
+            if not piece:
+                break
+            octets += piece
     except OSError:
         return []
     found: list[tuple[str, int]] = []
@@ -302,24 +302,14 @@ def _stack(child: int, descriptor: int) -> list[tuple[str, int]]:
     return found
 
 
-def bury(killed: list[int]) -> None:
-    """Wait for the end of children that were killed, and empty the list."""
-    while killed:
-        _end(killed.pop())
-
-
 def _end(child: int) -> int:
     """Kill the child and whatever it started, and fetch its status."""
-    _kill(child)
-    return os.waitpid(child, 0)[1]
-
-
-def _kill(child: int) -> None:
     for kill in (os.killpg, os.kill):  # the group may not be there yet
         try:
             kill(child, signal.SIGKILL)
         except ProcessLookupError:
             continue
+    return os.waitpid(child, 0)[1]
 
 
 def _last_words(status: int) -> str:

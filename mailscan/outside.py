@@ -63,7 +63,7 @@ class Outside:
     rule is being asked. `known` has every question asked and what came of it.
     """
 
-    __slots__ = ("deadline", "settings", "turn", "known", "clock", "asker", "killed")
+    __slots__ = ("deadline", "settings", "turn", "known", "clock", "asker")
 
     def __init__(self, deadline: float, settings: Settings | None = None) -> None:
         """`settings` are those of the policy's `[outside]`: without them, the system's resolvers are asked."""
@@ -73,8 +73,6 @@ class Outside:
         self.known: dict[Question, Obtained] = {}
         self.clock: float | None = None
         self.asker: Asker | None = None
-        # Children that worked for this mail and were killed, whose end nobody has waited for yet.
-        self.killed: list[int] = []
 
     def now(self) -> float:
         """The time of day in seconds since the epoch: read once, and the same for all that ask about this mail."""
@@ -179,10 +177,6 @@ class Outside:
         if self.asker is not None:
             self.asker.end()
             self.asker = None
-        if self.killed:
-            from mailscan.guard import bury
-
-            bury(self.killed)
 
 
 def attempt(get: Callable[[], Obtained]) -> Obtained:

@@ -55,7 +55,10 @@ class UserFile(Filter):
         source = find_source(use, setting)
         known = {"__doc__": cls.__doc__, "source": source, "setting": setting, "memory": memory}
         kind: type[UserFile] = type("UserFile", (cls,), known)
-        if not _says_nothing(source):
+        if _says_nothing(source):
+            # Before anything forks: after a fork, each page that compiling touches is a fault again.
+            source.prepare()
+        else:
             kind.learn(fully=False)
         return kind
 
@@ -216,8 +219,7 @@ def _in_child(
         return done, value, fresh, outside.clock if outside else None
 
     try:
-        killed = outside.killed if outside else None
-        answer = in_child(with_answers, seconds=seconds, memory=memory, traced=True, killed=killed)
+        answer = in_child(with_answers, seconds=seconds, memory=memory, traced=True)
     except Late as late:
         raise FilterError(f"{_hung(late.stack, source)}: {late}") from None
     if not isinstance(answer, tuple) or len(answer) != 4:
