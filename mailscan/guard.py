@@ -6,6 +6,8 @@ started when its time ends. The process that forks must have no threads running.
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]
+import faulthandler
 import marshal
 import os
 import resource
@@ -23,34 +25,60 @@ if TYPE_CHECKING:
 # An answer is at most a mail with its body replaced.
 MOST_ANSWER = 512_000_000
 HEADER = 8
+# As plain numbers, and set by `_signal`: `signal.signal` makes enums of them, and each page of memory that a child is
+# the first to touch costs it a fault. Such faults are most of what a child costs (docs/decisions/042).
+_RESET = tuple(map(int, (signal.SIGALRM, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGXCPU)))
+_DEFAULT = int(signal.SIG_DFL)
+# At this signal a child that is late writes its stack, instead of its answer; so long it has for that.
+_WHERE = int(signal.SIGUSR2)
+_TELL_SECONDS = 0.1
+_SILENCE = 0.03
+_MOST_STACK = 100_000
 
 
-def in_child(work: Callable[[], object], *, seconds: float, memory: int) -> object:
+class Late(FilterError):
+    """A child that did not answer in time. `stack` is where it was, (path, line) of each call, the last call first;
+    empty where it could not be asked.
+    """
+
+    def __init__(self, stack: list[tuple[str, int]]) -> None:
+        super().__init__("its process did not answer in time")
+        self.stack = stack
+
+
+def in_child(work: Callable[[], object], *, seconds: float, memory: int, traced: bool = False) -> object:
     """Call `work` in a forked child and return what it returned.
 
     The answer is made of None, bool, int, float, str, bytes, and tuples, lists and dicts of those. `seconds` are
     its wall-clock time, and as much CPU time; `memory` is how many octets of address space it may take beyond ours.
-    Raises `FilterError` in words when it did not answer.
+    Raises `FilterError` in words when it did not answer, `Late` when its time ended; `traced` says that its stack is
+    wanted then.
     """
     end = time.monotonic() + seconds
+    space = _address_space() + memory
     answer_in, answer_out = os.pipe()
     try:
         child = os.fork()
         if child == 0:
-            _child(work, answer_in, answer_out, seconds, memory)
+            _child(work, answer_in, answer_out, seconds, space, traced)
     except OSError as error:
         os.close(answer_in)
         os.close(answer_out)
         raise FilterError(f"no process could be started: {error.strerror}") from None
     os.close(answer_out)
     octets: bytes | None = None
+    stack: list[tuple[str, int]] = []
     try:
         octets = _receive(answer_in, end)
+        if octets is None and traced and time.monotonic() >= end:
+            stack = _stack(child, answer_in)
     finally:
         os.close(answer_in)
         status = _end(child)
     if octets is None:
-        raise FilterError(_last_words(status, time.monotonic() >= end))
+        if time.monotonic() >= end:
+            raise Late(stack)
+        raise FilterError(_last_words(status))
     try:
         # marshal, not json: it carries bytes and any text, and costs no import. Only our own child writes here.
         return marshal.loads(octets)
@@ -80,6 +108,7 @@ class Companion:
         self._child = 0
         question_in, self._questions = os.pipe()
         self._answers, answer_out = os.pipe()
+        space = _address_space() + memory
         try:
             child = os.fork()
         except OSError as error:
@@ -88,7 +117,7 @@ class Companion:
             self.end()
             raise FilterError(f"no process could be started: {error.strerror}") from None
         if child == 0:
-            _companion(begin, (question_in, self._answers, self._questions, answer_out), seconds, memory)
+            _companion(begin, (question_in, self._answers, self._questions, answer_out), seconds, space)
         self._child = child
         os.close(question_in)
         os.close(answer_out)
@@ -106,7 +135,7 @@ class Companion:
             self.end()
             raise
         if octets is None:
-            raise FilterError(_last_words(self.end(), False))
+            raise FilterError(_last_words(self.end()))
         return marshal.loads(octets)
 
     def end(self) -> int:
@@ -127,7 +156,7 @@ class Companion:
 
 
 def _companion(
-    begin: Callable[[], Callable[[object], object]], pipes: tuple[int, int, int, int], seconds: float, memory: int
+    begin: Callable[[], Callable[[object], object]], pipes: tuple[int, int, int, int], seconds: float, space: int
 ) -> None:
     """The life of a companion; it never returns."""
     status = 1
@@ -135,7 +164,7 @@ def _companion(
         question_in, answers, questions, answer_out = pipes
         os.close(answers)
         os.close(questions)
-        _confine(seconds, memory)
+        _confine(seconds, space)
         _limit(resource.RLIMIT_NOFILE, 64)
         _limit(resource.RLIMIT_FSIZE, 0)
         answer = begin()
@@ -148,11 +177,13 @@ def _companion(
         os._exit(status)
 
 
-def _confine(seconds: float, memory: int) -> None:
-    """Set the limits of the process that this is, in a group of its own, without standard input and output."""
+def _confine(seconds: float, space: int) -> None:
+    """Set the limits of the process that this is, in a group of its own, without standard input and output. `space` is
+    all the address space that it may have.
+    """
     os.setpgid(0, 0)
-    for number in (signal.SIGALRM, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGXCPU):
-        signal.signal(number, signal.SIG_DFL)
+    for number in _RESET:
+        _signal.signal(number, _DEFAULT)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
@@ -160,15 +191,20 @@ def _confine(seconds: float, memory: int) -> None:
     sys.stdout = sys.stderr
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_CPU, int(seconds) + 2)
-    _limit(resource.RLIMIT_AS, _address_space() + memory)
+    _limit(resource.RLIMIT_AS, space)
 
 
-def _child(work: Callable[[], object], answer_in: int, answer_out: int, seconds: float, memory: int) -> None:
+def _child(
+    work: Callable[[], object], answer_in: int, answer_out: int, seconds: float, space: int, traced: bool
+) -> None:
     """The child's whole life; it never returns."""
     status = 1
     try:
         os.close(answer_in)
-        _confine(seconds, memory)
+        _confine(seconds, space)
+        if traced:
+            # In C, by the signal's own handler: also in the middle of a regular expression.
+            faulthandler.register(_WHERE, answer_out, False)
         _send(answer_out, _framed(work()))
         status = 0
     finally:
@@ -186,8 +222,11 @@ def _limit(kind: int, value: int) -> None:
 def _address_space() -> int:
     """Octets of address space that this process has; 0 where the system does not say."""
     try:
-        with open("/proc/self/statm", "rb") as file:
-            return int(file.read().split()[0]) * resource.getpagesize()
+        descriptor = os.open("/proc/self/statm", os.O_RDONLY)
+        try:
+            return int(os.read(descriptor, 200).split()[0]) * resource.getpagesize()
+        finally:
+            os.close(descriptor)
     except (OSError, ValueError, IndexError):
         return 0
 
@@ -236,6 +275,33 @@ def _received(descriptor: int, ready: Callable[[select.poll], bool]) -> bytes | 
     return bytes(octets[HEADER:])
 
 
+def _stack(child: int, descriptor: int) -> list[tuple[str, int]]:
+    """Ask a child that is late where it is; (path, line) of each call, the last one first."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    end = time.monotonic() + _TELL_SECONDS
+    octets = b""
+    try:
+        os.kill(child, _WHERE)
+        # It is written in pieces, and its end is told by nothing but silence.
+        while len(octets) < _MOST_STACK and (left := end - time.monotonic()) > 0:
+            if not poll.poll(min(left, _SILENCE if octets else left) * 1000):
+                break
+            piece = os.read(descriptor, 1 << 16)
+            if not piece:
+                break
+            octets += piece
+    except OSError:
+        return []
+    found: list[tuple[str, int]] = []
+    for line in octets.decode("ascii", "replace").splitlines():
+        path, quoted, rest = line.strip().removeprefix('File "').rpartition('", line ')
+        number = rest.partition(" ")[0]
+        if quoted and number.isdigit():
+            found.append((path.encode("ascii", "replace").decode("unicode_escape"), int(number)))
+    return found
+
+
 def _end(child: int) -> int:
     """Kill the child and whatever it started, and fetch its status."""
     for kill in (os.killpg, os.kill):  # the group may not be there yet
@@ -246,9 +312,7 @@ def _end(child: int) -> int:
     return os.waitpid(child, 0)[1]
 
 
-def _last_words(status: int, late: bool) -> str:
-    if late:
-        return "its process did not answer in time"
+def _last_words(status: int) -> str:
     code = os.waitstatus_to_exitcode(status)
     if code == -signal.SIGKILL:
         return "its process closed the way back to us without an answer"

@@ -23,14 +23,18 @@ if TYPE_CHECKING:
 
 
 class Option:
-    """One key of a table: how its value is read, what it is when absent, and a line about it for people."""
+    """One key of a table: how its value is read, what it is when absent, and a line about it for people.
 
-    __slots__ = ("read", "default", "doc")
+    With `required` it must be there.
+    """
 
-    def __init__(self, read: Reader[Any], default: Any, doc: str) -> None:
+    __slots__ = ("read", "default", "doc", "required")
+
+    def __init__(self, read: Reader[Any], default: Any, doc: str, *, required: bool = False) -> None:
         self.read = read
         self.default = default
         self.doc = doc
+        self.required = required
 
 
 def option(read: Reader[T], default: T | tuple[()], doc: str) -> T:
@@ -48,11 +52,15 @@ def options_of(cls: type) -> dict[str, Option]:
     found: dict[str, Option] = {}
     for parent in reversed(cls.__mro__):
         found.update((name, value) for name, value in vars(parent).items() if isinstance(value, Option))
+    found.update(getattr(cls, "declared_keys", {}))
     return found
 
 
 class Table:
     """A table of the policy file. Subclasses declare its keys with `option`; instances hold the values."""
+
+    # Keys that become known only as the program runs, beside those that are attributes.
+    declared_keys: Mapping[str, Option] = {}
 
     def __init__(self, values: Mapping[str, object]) -> None:
         """Take values already read by the keys' readers; the other keys get their defaults.
@@ -146,6 +154,13 @@ def count(value: object, folder: str) -> int:
     """a whole number, 0 or more"""
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 10**12:
         raise ValueError(f"a whole number, 0 or more, is wanted, not {_name(value)}")
+    return value
+
+
+def whole(value: object, folder: str) -> int:
+    """a whole number"""
+    if isinstance(value, bool) or not isinstance(value, int) or abs(value) > 10**12:
+        raise ValueError(f"a whole number is wanted, not {_name(value)}")
     return value
 
 

@@ -31,6 +31,9 @@ MOST_FINDINGS = 100
 # A filter that goes on beyond this does not come to an end.
 _ENDLESS = 100_000
 ENDS = ("accept", "reject", "tempfail")
+# Fields of which a mail has several, one for each who wrote one: another one takes nobody else's away.
+_SEVERAL = ("received", "return-path", "authentication-results", "dkim-signature", "comments", "keywords")
+_SEVERAL_STEMS = ("received-", "resent-", "arc-", "list-", "x-received")
 
 
 def scan(mail: Mail, policy: Policy, outside: Outside, *, thorough: bool = False) -> Verdict:
@@ -68,6 +71,7 @@ class _Walk:
         self.refused: list[str] = []
         self.quarantine = ""
         self.ledger: list[tuple[str, float]] = []
+        self.written: set[str] = set()  # names of fields that Python of somebody's own has written
 
     def start(self) -> None:
         """Let the rules that wait for the network ask beforehand, all at the same time."""
@@ -190,6 +194,8 @@ class _Walk:
     def keep(self, rule: Rule, finding: Finding, action: Action) -> None:
         """Take the finding's headers and edits into the verdict, as for a mail that goes through."""
         add = finding.headers
+        if rule.filter.writes_any:
+            self.written.update(low for name, _ in add if not _has_several(low := name.lower()))
         if action == "tag" and not add and not finding.edits:
             add = (("X-Mailscan-Tag", rule.name),)
             if add[0] in self.edits.add:
@@ -267,13 +273,14 @@ class _Walk:
             headers = self.mail.message.headers
         except TooEarly:
             return ()
-        begins = {name.removesuffix("*") for name in self.policy.writes}
+        names = (*self.policy.writes, *self.written)
+        begins = {name.removesuffix("*") for name in names}
         # Hardly any mail has one: this look at the octets saves an object for each field.
         octets = headers.source[headers.start : headers.end].lower()
         if not any(name.encode("ascii", "replace") in octets for name in begins):
             return ()
-        whole = {name for name in self.policy.writes if not name.endswith("*")}
-        stems = tuple(name[:-1] for name in self.policy.writes if name.endswith("*"))
+        whole = {name for name in names if not name.endswith("*")}
+        stems = tuple(name[:-1] for name in names if name.endswith("*"))
         found = {field.name.lower(): field.name for field in headers}
         return tuple(name for low, name in found.items() if low in whole or low.startswith(stems))
 
@@ -287,6 +294,10 @@ def _action(rule: Rule, finding: Finding) -> Action:
     if finding.score is not None:
         return "score"
     return "tag" if finding.headers or finding.edits else "ignore"
+
+
+def _has_several(name: str) -> bool:
+    return name in _SEVERAL or name.startswith(_SEVERAL_STEMS)
 
 
 def _tried(verdict: Verdict, edits: Edits) -> Verdict:

@@ -23,7 +23,7 @@ from mailscan.keys import (
 from mailscan.networks import networks
 from mailscan.outside import DNS_TIMEOUT
 from mailscan.rule import Rule
-from mailscan.trusted import check_folder, read_trusted
+from mailscan.trusted import read_trusted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -214,6 +214,9 @@ class _Builder:
         self.problems: list[str] = []
         self.memory = 0
         self.trusted: tuple[Network, ...] = ()
+        self.keys = tuple(options_of(Rule))
+        # Folders that nobody else may write to, as far as they have been looked at.
+        self.sound: set[str] = set()
 
     def build(self, tables: Mapping[str, object]) -> Policy:
         for name, value in tables.items():
@@ -266,14 +269,16 @@ class _Builder:
         if not isinstance(use, str) or not use:
             self.wrong(place, "needs `use`, the name of a filter" if use is None else "use: a string is wanted")
             return None
+        keys = self.keys
+        own = {key: value for key, value in raw.items() if key not in keys}
         try:
-            kind = self.own_file(use) if "/" in use else find_filter(use)
-        except (PolicyError, ValueError) as error:
+            kind = built_in(use) or self.own(use, own)
+        except ValueError as error:
             self.wrong(place, f"use: {error}", "use")
             return None
-        keys = tuple(options_of(Rule))
         rule = self.table(Rule, {key: value for key, value in raw.items() if key in keys}, place)
-        chosen = self.table(kind, raw, place, also=keys)
+        # What keys there are cannot be known of Python that does not load: such a rule is `on_error`.
+        chosen = self.table(kind, {} if getattr(kind, "broken", "") else own, place, also=keys)
         if rule is None or chosen is None:
             return None
         try:
@@ -283,14 +288,13 @@ class _Builder:
             return None
         return rule
 
-    def own_file(self, use: str) -> type[Filter]:
-        """The class of a postmaster's own Python file, bound to that file. Raises `ValueError`."""
+    def own(self, use: str, keys: dict[str, object]) -> type[Filter]:
+        """The class of somebody's own Python that `use` names, for a rule with these keys. Raises `ValueError`."""
+        from mailscan.own.source import Setting
         from mailscan.userfile import UserFile
 
-        path = os.path.abspath(os.path.join(self.folder, os.path.expanduser(use)))
-        source = read_trusted(path)
-        check_folder(os.path.dirname(path))  # what it imports stands beside it
-        return UserFile.of(path, source, self.memory)
+        setting = Setting(keys, self.folder, self.keys, filter_names, self.sound)
+        return UserFile.of(use, setting, self.memory)
 
     def name_apart(self, rules: list[Rule]) -> None:
         """Give each rule a name of its own: its `use`, with a number from the second one on."""
@@ -302,7 +306,7 @@ class _Builder:
                 taken.add(rule.name)
         for rule in rules:
             if not rule.name:
-                name = rule.use.rpartition("/")[2].removesuffix(".py")
+                name = rule.use.rstrip("/").rpartition("/")[2].removesuffix(".py").replace(".py:", ":")
                 rule.name = next(
                     one for n in range(1, len(rules) + 2) if (one := name if n == 1 else f"{name}-{n}") not in taken
                 )
@@ -315,8 +319,8 @@ class _Builder:
         self.problems.append(f"{self.source}: {where}: {what}" if where else f"{self.source}: {what}")
 
 
-def find_filter(use: str) -> type[Filter]:
-    """The class of a built-in filter. Raises `PolicyError`."""
+def built_in(use: str) -> type[Filter] | None:
+    """The class of a built-in filter; None if there is none of that name."""
     from mailscan.filters import Filter
 
     if use.isidentifier() and use.isascii() and use[0].islower():
@@ -330,6 +334,13 @@ def find_filter(use: str) -> type[Filter]:
             for value in vars(module).values():
                 if isinstance(value, type) and issubclass(value, Filter) and value.__module__ == name:
                     return value
+    return None
+
+
+def find_filter(use: str) -> type[Filter]:
+    """The class of a built-in filter. Raises `PolicyError`."""
+    if kind := built_in(use):
+        return kind
     raise PolicyError([f"there is no filter '{use}'{meant(use, filter_names())}; a Python file is written with a `/`"])
 
 

@@ -119,7 +119,11 @@ class When(Table):
 class Rule(Table):
     """The keys that belong to the rule, whatever its filter."""
 
-    use = option(text, "", "the filter: a built-in name, or the path of a Python file (it holds a `/`)")
+    use = option(
+        text,
+        "",
+        "the filter: a built-in name, the path of a Python file (it holds a `/`), a dotted name, or an entry point",
+    )
     name = option(text, "", "what the log and headers call this rule; when not said, its `use`")
     action = optional(
         choice(*ACTIONS),

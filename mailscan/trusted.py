@@ -34,6 +34,14 @@ def read_trusted(path: str) -> bytes:
         os.close(descriptor)
 
 
+def check_file(path: str) -> None:
+    """That nobody else may write to this file. Raises `ValueError`."""
+    try:
+        _check(path, os.stat(path))
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror}") from None
+
+
 def check_folder(path: str) -> None:
     """That nobody else may put Python into this folder, or change what is there. Raises `ValueError`."""
     try:

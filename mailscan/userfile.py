@@ -1,7 +1,7 @@
-"""A postmaster's own Python as a filter: a file with a function `check(mail, outside)` that yields findings.
+"""A postmaster's own Python as a filter: a function `check(mail, outside)` that yields findings, or a class with one.
 
 It runs in a child process of its own (`mailscan.guard`): whatever it does, the rule's `on_error` is the worst that
-comes of it.
+comes of it. None of it ever runs in the process that judges.
 """
 
 from __future__ import annotations
@@ -10,222 +10,246 @@ import os
 import sys
 
 import mailscan.answers  # noqa: F401 - here, so that not every child imports it for itself
-from mailscan.elspy import is_elspy
 from mailscan.errors import FilterError, MailscanError
 from mailscan.filters import Filter
-from mailscan.guard import in_child
-from mailscan.verdict import ACTIONS, Edits, Evidence, Finding, is_field_name
+from mailscan.guard import Late, in_child
+from mailscan.own.findings import listed, packed, unpacked
+from mailscan.own.load import NotThere, execute, load, made
+from mailscan.own.source import Setting, Source, find_source
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-    from types import ModuleType
-    from typing import Any
+    from collections.abc import Callable, Iterable, Mapping
 
+    from mailscan.keys import Option
     from mailscan.mail import Mail
     from mailscan.outside import Outside
+    from mailscan.own.fields import Described
+    from mailscan.verdict import Finding
 
-# A child that has not loaded the file by then is stuck; used by `mailscan check`.
+# A child that has not loaded the code by then is stuck.
 LOAD_SECONDS = 10.0
-ENDLESS = 100_000
 
 
 class UserFile(Filter):
-    """A Python file of the postmaster's, with a function `check(mail, outside)`."""
+    """Python of the postmaster's own: a function `check(mail, outside)`, or a class with such a method."""
 
     decides = True
-    path: str
-    source: bytes
+    writes_any = True
+    source: Source
     memory: int
+    # What the code says of itself: its documentation, its fields, why it cannot be used.
+    doc: str = ""
+    fields: tuple[Described, ...] = ()
+    broken: str = ""
+    # What a class says against the keys that it was made with.
+    refused: str = ""
+    setting: Setting
 
     @classmethod
-    def of(cls, path: str, source: bytes, memory: int) -> type[UserFile]:
-        """The class for one file: its path, its octets, and how many octets of memory its child may use."""
-        return type("UserFile", (cls,), {"__doc__": cls.__doc__, "path": path, "source": source, "memory": memory})
+    def of(cls, use: str, setting: Setting, memory: int) -> type[UserFile]:
+        """The class for what `use` names in this setting; its child may use `memory` octets.
+
+        Raises `ValueError` for what is not there or cannot be trusted.
+        """
+        source = find_source(use, setting)
+        known = {"__doc__": cls.__doc__, "source": source, "setting": setting, "memory": memory}
+        kind: type[UserFile] = type("UserFile", (cls,), known)
+        if _says_nothing(source):
+            # Before anything forks: after a fork, each page that compiling touches is a fault again.
+            source.prepare()
+        else:
+            kind.learn(fully=False)
+        return kind
+
+    @classmethod
+    def learn(cls, *, fully: bool) -> None:
+        """Load the code in a child and take down what it says of itself. What it does wrong makes it `broken`.
+
+        Raises `ValueError` if there is nothing of the name.
+        """
+        from mailscan.own.describe import describe
+        from mailscan.own.fields import options
+
+        if cls.source.is_elspy:
+            cls.doc = "A file written for elspy: `local_scan(info, headers, fd)`."
+            return
+        if b"dataclass" in cls.source.octets:
+            # One and a half times what all of Python takes to start: paid once here, and not by each child.
+            import dataclasses  # noqa: F401
+        source, setting = cls.source, cls.setting
+
+        def work(places: list[str]) -> object:
+            try:
+                return describe(source, setting, places, fully=fully)
+            except NotThere as error:
+                return str(error)
+
+        cls.broken = ""
+        try:
+            found = _in_child(source, work, LOAD_SECONDS, cls.memory)
+            if isinstance(found, str):
+                beside = "/" not in source.called and os.path.exists(os.path.join(setting.folder, source.called))
+                raise ValueError(found + (f'; a file is written with a `/`: "./{source.called}"' if beside else ""))
+            cls.doc, cls.refused, cls.writes = found["doc"], found["wrong"], tuple(found["writes"])  # type: ignore[index]
+            cls.fields = tuple(map(tuple, found["fields"]))  # type: ignore[index]
+            cls.declared_keys = options(cls.fields, found["docs"])  # type: ignore[index]
+            source.module, source.attribute = found["module"], found["attribute"]  # type: ignore[index]
+            source.entry, source.file = "", found["file"]  # type: ignore[index]
+        except MailscanError as error:
+            cls.broken = str(error)
+
+    def __init__(self, values: Mapping[str, object]) -> None:
+        """Take the values of its keys. They are kept apart, for a field may be called as anything."""
+        self.values = dict(values)
+        for name, one in self.declared_keys.items():
+            if one.required and name not in values:
+                raise ValueError(f"needs `{name}`, {one.read.__doc__}")
+        self.prepare()
+
+    def __getattr__(self, name: str) -> object:
+        """The value of a key."""
+        declared: Mapping[str, Option] = type(self).declared_keys
+        if name in declared:
+            return self.values.get(name, declared[name].default)
+        raise AttributeError(name)
+
+    def prepare(self) -> None:
+        """Refuses what the class itself has refused."""
+        if self.refused:
+            raise ValueError(self.refused)
 
     def ready(self) -> None:
-        """Load the file in a child; raises `MailscanError` with the line that is wrong."""
+        """Load the code in a child; raises `MailscanError` with the line that is wrong."""
+        if not self.source.is_elspy:
+            try:
+                type(self).learn(fully=True)
+            except ValueError as error:
+                raise FilterError(str(error)) from None
+            if self.broken or self.refused:
+                raise FilterError(self.broken or self.refused)
+            return
+        from mailscan.elspy.call import check_syntax, try_load
 
-        if is_elspy(self.source):
-            from mailscan.elspy.call import check_syntax
+        check_syntax(self.source.octets, self.source.path)
 
-            check_syntax(self.source, self.path)
-
-        def work() -> object:
-            if is_elspy(self.source):
-                from mailscan.elspy.call import try_load
-
-                try_load(lambda: self._load("local_scan"))
-                return ()
-            import inspect
-
-            inspect.signature(self._load()).bind("mail", "outside")
+        def work(places: list[str]) -> object:
+            try_load(lambda: _local_scan(self.source, places))
             return ()
 
-        self._in_child(work, LOAD_SECONDS)
+        _in_child(self.source, work, LOAD_SECONDS, self.memory)
 
     def check(self, mail: Mail, outside: Outside) -> Iterable[Finding]:
-        """Run the file's `check` in a child and take its findings."""
+        """Run the code's `check` in a child and take its findings."""
+        if self.broken:
+            raise FilterError(self.broken)
+        source = self.source
+        source.prepare()
+        elspy = source.is_elspy
+        values: dict[str, object] = {}
+        if self.fields:
+            from mailscan.own.fields import as_field
 
-        def work() -> object:
+            values = {name: as_field(kind, self.values[name]) for name, kind, *_ in self.fields if name in self.values}
+
+        def work(places: list[str]) -> object:
             found: object
-            if is_elspy(self.source):
+            if elspy:
                 from mailscan.elspy.call import run
 
-                found = run(lambda: self._load("local_scan"), mail, outside)
+                found = run(lambda: _local_scan(source, places), mail, outside)
             else:
-                check = self._load()
-                if "spf" in sys.modules or b"spf" in self.source:
+                _, check = load(source, places)
+                if isinstance(check, type):
+                    check = made(check, values)
+                if "spf" in sys.modules or b"spf" in source.octets:
                     # A call of pyspf asks `outside` too. This process ends with the mail: nothing is to be put back.
                     from mailscan.spfcheck import in_hand, pyspf
 
                     pyspf()
                     in_hand.set(outside)
                 found = check(mail, outside)
-            return [_plain(one, self.path) for one in _listed(found)]
+            return [packed(one, source.called) for one in listed(found)]
 
         # A little less than we have: the child's end is told in better words than our own.
-        plain = self._in_child(work, outside.remaining() * 0.9, outside)
-        return [_finding(one) for one in plain]
+        plain = _in_child(source, work, outside.remaining() * 0.9, self.memory, outside)
+        return [unpacked(one) for one in plain]  # type: ignore[attr-defined]
 
-    def _in_child(
-        self, work: Callable[[], object], seconds: float, outside: Outside | None = None
-    ) -> list[tuple[object, ...]]:
-        """Run in a child; its exceptions come back as `FilterError` with the place in the user's file.
 
-        What it asked `outside`, and the answers, come back too: they are part of a record.
-        """
-        known = set(outside.known) if outside else set()
+def _says_nothing(source: Source) -> bool:
+    """Whether it plainly is a bare function, or elspy's, which have no keys and declare nothing."""
+    octets = source.octets
+    function = octets.startswith(b"def check(") or b"\ndef check(" in octets
+    return (function and b"WRITES" not in octets and b" def check" not in octets) or source.is_elspy
 
-        def told() -> tuple[bool, object]:
-            try:
-                return (True, work())
-            except MailscanError as error:
-                return (False, str(error))
-            except MemoryError:
-                return (False, f"{self.path}: needed more memory than [limits] child_memory")
-            except SystemExit as error:
-                return (False, f"{_place(error, self.path)}: called sys.exit({error.code!r})")
-            except BaseException as error:  # noqa: BLE001 - whatever the file does is its rule's on_error
-                return (False, f"{_place(error, self.path)}: {type(error).__name__}: {error}")
 
-        def with_answers() -> object:
-            done, value = told()
-            fresh = [(asked, came) for asked, came in outside.known.items() if asked not in known] if outside else []
-            return done, value, fresh, outside.clock if outside else None
+def _local_scan(source: Source, places: list[str]) -> Callable[..., object]:
+    found = execute(source, places).__dict__.get("local_scan")
+    if not callable(found):
+        raise FilterError(f"{source.called}: has no function `local_scan(info, headers, fd)`")
+    return found  # type: ignore[no-any-return]
 
-        answer = in_child(with_answers, seconds=seconds, memory=self.memory)
-        if not isinstance(answer, tuple) or len(answer) != 4:
-            raise FilterError(f"{self.path}: its process sent an answer that cannot be read")
-        done, value, fresh, clock = answer
-        if outside:
-            outside.known.update(fresh)
-            outside.clock = clock
-        if not done:
-            raise FilterError(str(value))
-        return value  # type: ignore[no-any-return]
 
-    def _load(self, name: str = "check") -> Callable[..., object]:
-        """Execute the file as a module, with its own folder as the place its siblings are imported from."""
-        folder = os.path.dirname(self.path)
+def _in_child(
+    source: Source, work: Callable[[list[str]], object], seconds: float, memory: int, outside: Outside | None = None
+) -> object:
+    """Run in a child; its exceptions come back as `FilterError` with the place in the user's own files.
+
+    `work` is given a list for the beginnings of their paths. What it asked `outside`, and the answers, come back too:
+    they are part of a record.
+    """
+    known = set(outside.known) if outside else set()
+    places: list[str] = []
+
+    def told() -> tuple[bool, object]:
         try:
-            here = os.getcwd()
-        except OSError:  # it was removed
-            here = ""
-        sys.path[:] = [folder, *(one for one in sys.path if one and (one != here or one == folder))]
-        called = os.path.basename(self.path).removesuffix(".py")
-        module: ModuleType = type(sys)(called)
-        module.__file__ = self.path
-        sys.modules[called] = module
-        exec(compile(self.source, self.path, "exec", dont_inherit=True), module.__dict__)
-        check = module.__dict__.get(name)
-        if not callable(check):
-            wanted = "check(mail, outside)" if name == "check" else "local_scan(info, headers, fd)"
-            raise FilterError(f"{self.path}: has no function `{wanted}`")
-        return check  # type: ignore[no-any-return]
+            return (True, work(places))
+        except MailscanError as error:
+            return (False, str(error))
+        except MemoryError:
+            return (False, f"{source.called}: needed more memory than [limits] child_memory")
+        except SystemExit as error:
+            return (False, f"{_place(error, source, places)}: called sys.exit({error.code!r})")
+        except BaseException as error:  # noqa: BLE001 - whatever the code does is its rule's on_error
+            return (False, f"{_place(error, source, places)}: {type(error).__name__}: {error}")
+
+    def with_answers() -> object:
+        done, value = told()
+        fresh = [(asked, came) for asked, came in outside.known.items() if asked not in known] if outside else []
+        return done, value, fresh, outside.clock if outside else None
+
+    try:
+        answer = in_child(with_answers, seconds=seconds, memory=memory, traced=True)
+    except Late as late:
+        raise FilterError(f"{_hung(late.stack, source)}: {late}") from None
+    if not isinstance(answer, tuple) or len(answer) != 4:
+        raise FilterError(f"{source.called}: its process sent an answer that cannot be read")
+    done, value, fresh, clock = answer
+    if outside:
+        outside.known.update(fresh)
+        outside.clock = clock
+    if not done:
+        raise FilterError(str(value))
+    return value
 
 
-def _listed(found: object) -> list[object]:
-    """What a `check` may give: nothing, one finding, or any iterable of them."""
-    if found is None:
-        return []
-    if isinstance(found, Finding):
-        return [found]
-    if hasattr(found, "gi_frame"):
-        found = _with_return(found)
-    listed: list[object] = []
-    for one in found:  # type: ignore[attr-defined]
-        listed.append(one)
-        if len(listed) > ENDLESS:
-            raise FilterError(f"gave more than {ENDLESS} findings")
-    return listed
-
-
-def _with_return(generator: Any) -> Iterator[object]:
-    """All that a generator yields, and what it returns: `return reject(…)` below a `yield` must not be lost."""
-    last = yield from generator
-    yield from _listed(last)
-
-
-def _plain(one: object, path: str) -> tuple[object, ...]:
-    """A finding as data that can be sent; it is made of checked types on the way."""
-    if not isinstance(one, Finding):
-        raise FilterError(f"{path}: check gave {type(one).__name__!r} where a Finding is wanted")
-    if one.action is not None and one.action not in ACTIONS:
-        raise FilterError(f"{path}: a finding's action {one.action!r} is none of {', '.join(ACTIONS)}")
-    edits = one.edits
-    score = None if one.score is None else float(one.score)
-    if score is not None and not abs(score) < 1e9:
-        raise FilterError(f"{path}: a finding's score {score} is no number to add")
-    names = [name for name, _ in one.headers] + ([name for name, *_ in (*edits.add, *edits.change)] if edits else [])
-    for name in names:
-        if not is_field_name(str(name)):
-            raise FilterError(f"{path}: {str(name)[:80]!r} cannot be the name of a header field")
-    return (
-        str(one.code),
-        str(one.detail),
-        score,
-        [(str(name), str(value)) for name, value in one.headers],
-        [(str(at.part), int(at.start), int(at.end), str(at.member)) for at in one.evidence],
-        None if one.action is None else str(one.action),
-        None if one.reply is None else str(one.reply),
-        edits
-        and (
-            [(str(name), str(value)) for name, value in edits.add],
-            [str(name) for name in edits.remove],
-            [(str(name), int(nth), None if value is None else str(value)) for name, nth, value in edits.change],
-            [str(address) for address in edits.rcpt_add],
-            [str(address) for address in edits.rcpt_remove],
-            None if edits.body is None else bytes(edits.body),
-        ),
-        bool(one.note),
-    )
-
-
-def _finding(plain: tuple[object, ...]) -> Finding:
-    code, detail, score, headers, evidence, action, reply, edits, note = plain
-    return Finding(
-        code,  # type: ignore[arg-type]
-        detail,  # type: ignore[arg-type]
-        score=score,  # type: ignore[arg-type]
-        headers=headers,  # type: ignore[arg-type]
-        evidence=[Evidence(*at) for at in evidence],  # type: ignore[attr-defined]
-        action=action,  # type: ignore[arg-type]
-        reply=reply,  # type: ignore[arg-type]
-        edits=Edits(*edits) if edits else None,  # type: ignore[misc]
-        note=note,  # type: ignore[arg-type]
-    )
-
-
-def _place(error: BaseException, path: str) -> str:
+def _place(error: BaseException, source: Source, places: list[str]) -> str:
     """The last place in the user's own files that an exception passed: "file.py:12"."""
     if isinstance(error, SyntaxError) and error.filename:
         return f"{error.filename}:{error.lineno}"
-    folder = os.path.dirname(path) + os.sep
-    place = path
+    place = source.called
     at = error.__traceback__
     while at is not None:
-        if at.tb_frame.f_code.co_filename.startswith(folder):
+        if at.tb_frame.f_code.co_filename.startswith(tuple(places)):
             place = f"{at.tb_frame.f_code.co_filename}:{at.tb_lineno}"
         at = at.tb_next
     return place
+
+
+def _hung(stack: list[tuple[str, int]], source: Source) -> str:
+    """Where in the user's own files a child was when its time ended; `stack` has the last call first."""
+    folder = source.file.rpartition("/")[0] + "/"
+    for path, line in stack:
+        if source.file and path.startswith(folder):
+            return f"{path}:{line}"
+    return source.called

@@ -37,7 +37,7 @@ FLOORS: tuple[set[str], ...] = (
     {"trusted", "keys", "addresses", "networks", "words", "timer", "outside", "unpack", "guard"}
     | {"addressing", "channel", "resolver", "asker", "recording", "spfcheck"}
     | {"filetype", "inside", "wire"},
-    {"filters", "userfile", "elspy"},
+    {"filters", "userfile", "own", "elspy"},
     {"rule", "doctor", "doubts", "starter", "policy", "pipeline", "cases"}
     | {"render", "outgoing", "document", "explain", "journal", "structure", "reinject", "slips"},
     {"cli", "__main__"},

@@ -84,8 +84,12 @@ HURTS = [
     ("import os\ndef check(mail, outside):\n    os._exit(1)\n", "ended with status 1 and gave no answer"),
     ("import os\ndef check(mail, outside):\n    os._exit(0)\n", "ended with status 0 and gave no answer"),
     ("import sys\ndef check(mail, outside):\n    sys.exit()\n", "own.py:3: called sys.exit(None)"),
-    ("def check(mail, outside):\n    while True: pass\n", "did not answer in time"),
-    ("import time\ndef check(mail, outside):\n    time.sleep(60)\n", "did not answer in time"),
+    ("def check(mail, outside):\n    while True: pass\n", "own.py:2: its process did not answer in time"),
+    (
+        "import re\ndef check(m, o):\n    re.match(r'(a+)+$', 'a' * 60 + 'b')\n",
+        "own.py:3: its process did not answer in time",
+    ),
+    ("import time\ndef check(mail, outside):\n    time.sleep(60)\n", "own.py:3: its process did not answer in time"),
     ("def check(mail, outside):\n    x = bytearray(2_000_000_000)\n", "more memory than [limits] child_memory"),
     (
         "def check(mail, outside):\n    x = []\n    while True: x.append('y' * 40_000_000)\n",

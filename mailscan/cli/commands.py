@@ -24,7 +24,7 @@ from mailscan.doubts import doubts
 from mailscan.errors import MailscanError, PolicyError, UsageError
 from mailscan.keys import meant
 from mailscan.outgoing import printable
-from mailscan.policy import filter_names, find_policy, load_policy, starter_text
+from mailscan.policy import find_policy, load_policy, starter_text
 from mailscan.render import CARRIES, FORMATS
 
 if TYPE_CHECKING:
@@ -280,7 +280,7 @@ def check(policy: str | None, door: str | None) -> None:
     for doubt in (*doubts(loaded, folder), *unsure):
         click.echo(printable(f"  is this meant? {doubt}"))
     for rule in loaded.rules if door else ():
-        if "/" in rule.use and (unable := sorted(CARRIES["json"] - CARRIES[door or ""] - {"remove"})):
+        if rule.filter.writes_any and (unable := sorted(CARRIES["json"] - CARRIES[door or ""] - {"remove"})):
             click.echo(f"  {rule.name} is Python of your own: it must not want {', '.join(unable)} at --format {door}")
 
 
@@ -303,19 +303,33 @@ def doctor(policy: str | None, form: str) -> None:
     raise SystemExit(examined(policy, form))
 
 
-@group.command(short_help="List the built-in filters, or show the keys of one.")
-@click.argument("name", required=False, type=click.Choice(filter_names()), metavar="[NAME]")
-def filters(name: str | None) -> None:
-    """List the built-in filters; with NAME, show what that one does and the keys it takes.
+@group.command(short_help="List the filters, or show the keys of one.")
+@click.argument("name", required=False, metavar="[NAME]")
+@click.option("--policy", metavar="PATH", help="The policy file.  [default: see `mailscan check --help`]")
+def filters(name: str | None, policy: str | None) -> None:
+    """List the filters: built in, installed (entry points `mailscan.filters`), and Python that the policy uses.
+
+    With NAME, show what that one does and the keys it takes. NAME is what a rule would `use`: a built-in or installed
+    filter, a file ("./my_filters.py"), or the dotted name of a module.
 
     \b
-    Example:
+    Examples:
+      mailscan filters
       mailscan filters spamtrap
+      mailscan filters ./my_filters.py
     """
-    if name is None:
-        list_filters()
-    else:
+    if name is not None:
         show_filter(name)
+        return
+    path = find_policy(policy, os.environ, os.geteuid())
+    loaded = None
+    try:
+        loaded = load_policy(path)
+    except PolicyError as error:
+        if policy is not None:
+            raise
+        click.echo(f"mailscan: the filters of the policy are not listed: {error}", err=True)
+    list_filters(loaded)
 
 
 @group.command(short_help="Write a policy file to begin with.")

@@ -40,6 +40,8 @@ class Filter(Table):
     ours: Sequence[Network] = ()
     # Names of the header fields it can write: removed from incoming mail. "X-Spam-*" stands for all that begin so.
     writes: tuple[str, ...] = ()
+    # Whether it may write other fields too: incoming fields of the names that its findings add are removed as well.
+    writes_any: bool = False
     # Whether it asks the network.
     asks_network: bool = False
     # What the rule's `timeout` (seconds) and `on_error` are when the policy does not say.

@@ -1,0 +1,88 @@
+"""What a `check` of somebody's own gives, as plain data on its way out of the child, and as findings again."""
+
+from __future__ import annotations
+
+from mailscan.errors import FilterError
+from mailscan.verdict import ACTIONS, Edits, Evidence, Finding, is_field_name
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+ENDLESS = 100_000
+
+
+def listed(found: object) -> list[object]:
+    """What a `check` may give: nothing, one finding, or any iterable of them. Raises `FilterError` for too many."""
+    if found is None:
+        return []
+    if isinstance(found, Finding):
+        return [found]
+    if hasattr(found, "gi_frame"):
+        found = _with_return(found)
+    taken: list[object] = []
+    for one in found:  # type: ignore[attr-defined]
+        taken.append(one)
+        if len(taken) > ENDLESS:
+            raise FilterError(f"gave more than {ENDLESS} findings")
+    return taken
+
+
+def _with_return(generator: Any) -> Iterator[object]:
+    """All that a generator yields, and what it returns: `return reject(…)` below a `yield` must not be lost."""
+    last = yield from generator
+    yield from listed(last)
+
+
+def packed(one: object, called: str) -> tuple[object, ...]:
+    """A finding as data that can be sent; it is made of checked types on the way. Raises `FilterError`, which says
+    with `called` whose finding it is.
+    """
+    if not isinstance(one, Finding):
+        raise FilterError(f"{called}: check gave {type(one).__name__!r} where a Finding is wanted")
+    if one.action is not None and one.action not in ACTIONS:
+        raise FilterError(f"{called}: a finding's action {one.action!r} is none of {', '.join(ACTIONS)}")
+    edits = one.edits
+    score = None if one.score is None else float(one.score)
+    if score is not None and not abs(score) < 1e9:
+        raise FilterError(f"{called}: a finding's score {score} is no number to add")
+    names = [name for name, _ in one.headers] + ([name for name, *_ in (*edits.add, *edits.change)] if edits else [])
+    for name in names:
+        if not is_field_name(str(name)):
+            raise FilterError(f"{called}: {str(name)[:80]!r} cannot be the name of a header field")
+    return (
+        str(one.code),
+        str(one.detail),
+        score,
+        [(str(name), str(value)) for name, value in one.headers],
+        [(str(at.part), int(at.start), int(at.end), str(at.member)) for at in one.evidence],
+        None if one.action is None else str(one.action),
+        None if one.reply is None else str(one.reply),
+        edits
+        and (
+            [(str(name), str(value)) for name, value in edits.add],
+            [str(name) for name in edits.remove],
+            [(str(name), int(nth), None if value is None else str(value)) for name, nth, value in edits.change],
+            [str(address) for address in edits.rcpt_add],
+            [str(address) for address in edits.rcpt_remove],
+            None if edits.body is None else bytes(edits.body),
+        ),
+        bool(one.note),
+    )
+
+
+def unpacked(plain: tuple[object, ...]) -> Finding:
+    """The finding that `packed` gave as data."""
+    code, detail, score, headers, evidence, action, reply, edits, note = plain
+    return Finding(
+        code,  # type: ignore[arg-type]
+        detail,  # type: ignore[arg-type]
+        score=score,  # type: ignore[arg-type]
+        headers=headers,  # type: ignore[arg-type]
+        evidence=[Evidence(*at) for at in evidence],  # type: ignore[attr-defined]
+        action=action,  # type: ignore[arg-type]
+        reply=reply,  # type: ignore[arg-type]
+        edits=Edits(*edits) if edits else None,  # type: ignore[misc]
+        note=note,  # type: ignore[arg-type]
+    )
