@@ -63,6 +63,18 @@ class Letter:
         self.list_id: str = (headers.get("list-id") or "").strip()
         self.return_path: str = normal_address(envelope.sender) if envelope.sender else ""
 
+    def plain(self) -> tuple[object, ...]:
+        """The letter as plain data, for another process; `Letter.of` makes it again."""
+        return tuple(getattr(self, name) for name in self.__slots__)
+
+    @classmethod
+    def of(cls, plain: Iterable[object]) -> Letter:
+        """The letter that `plain` gave, also after a way through JSON."""
+        letter = cls.__new__(cls)
+        for name, value in zip(cls.__slots__, plain, strict=True):
+            setattr(letter, name, tuple(value) if isinstance(value, list) else value)
+        return letter
+
 
 class Archive:
     """What the whole archive tells of who writes to whom. Mail counts as ours when its author is in `own` domains."""

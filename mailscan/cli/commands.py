@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mailscan.cli import tryout
+from mailscan.cli import backtest, tryout
 from mailscan.cli.cases import test_command
 from mailscan.cli.doctor import HELP as DOCTOR_HELP
 from mailscan.cli.options import DELIVER_OPTIONS, SCAN_OPTIONS, ScanOption
@@ -225,6 +225,7 @@ group.add_command(
 
 group.add_command(tryout.command([*map(click_option, tryout.OPTIONS)]))
 group.add_command(test_command)
+group.add_command(backtest.command)
 
 
 def _show_version(context: click.Context) -> None:

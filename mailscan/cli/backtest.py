@@ -1,0 +1,157 @@
+"""`mailscan backtest`: what a new policy would do to mail that an old one has judged, before anybody enables it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import click
+
+from mailscan.errors import MailscanError
+from mailscan.outgoing import printable
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from mailscan.audit.work import PolicyText
+
+HELP = """Judge an archive by the policy NEW and by the one it is to replace; say what changes, and for whom.
+
+PATH is an mbox, a Maildir, an MH folder, a directory, a message, a tar or zip of those, compressed or not. Newly
+refused mail is listed, the most innocent-looking first, with what speaks for it.
+
+\b
+Exit status: 1 when more mail than --allow went through before and would be refused now, 2 for a wrong command line,
+else 0.
+
+\b
+Examples:
+  mailscan backtest new.toml --against policy.toml --own example.com ~/Maildir
+  mailscan backtest new.toml --against policy.toml --expect ham ham.mbox --expect spam spam.mbox --html report.html
+"""
+
+
+class Run:
+    """What the command line asked for."""
+
+    def __init__(self, given: dict[str, Any]) -> None:
+        self.new: str = given["new"]
+        self.old: str = given["against"]
+        self.paths: tuple[str, ...] = given["paths"]
+        self.expected: tuple[tuple[str, str], ...] = given["expect"]
+        self.own: tuple[str, ...] = given["own"]
+        self.allow: int = given["allow"]
+        self.most: int = given["list"]
+        self.out: str | None = given["out"]
+        self.html: str | None = given["html"]
+        self.jobs: int = given["jobs"] or len(os.sched_getaffinity(0))
+        if not self.paths and not self.expected:
+            raise click.UsageError("what is to be judged? PATH, or --expect ham PATH, is missing")
+
+    def groups(self) -> list[tuple[str, list[str]]]:
+        """(label, paths) in the order in which they are read."""
+        groups = [(label, [path]) for label, path in self.expected]
+        return ([("", list(self.paths))] if self.paths else []) + groups
+
+
+def backtest(**given: Any) -> None:
+    """Run the command; leaves with its exit status. Raises `MailscanError` for what a person can mend."""
+    run = Run(given)
+    texts = (_policy(run.old), _policy(run.new))
+    raise SystemExit(_compare(run, texts))
+
+
+def _policy(path: str) -> PolicyText:
+    from mailscan.policy import load_policy
+
+    load_policy(path)  # says every mistake
+    with open(path, "rb") as file:
+        return path, file.read(), os.path.dirname(os.path.abspath(path)), False
+
+
+def _compare(run: Run, texts: tuple[PolicyText, PolicyText]) -> int:
+    from concurrent.futures import ProcessPoolExecutor
+
+    from mailscan.audit.comparison import Comparison
+    from mailscan.audit.run import pairs
+    from mailscan.audit.work import load
+    from mailscan.cli.changes import tell
+
+    skipped: list[tuple[str, str]] = []
+    left_out = {os.path.basename(text[0]): load(text)[1] for text in texts}
+
+    def skip(source: str, why: str) -> None:
+        skipped.append((source, why))
+        click.echo(f"mailscan: {printable(source)}: skipped: {printable(why)}", err=True)
+
+    with closing(Comparison(run.own)) as comparison, ProcessPoolExecutor(run.jobs) as executor:
+        for label, paths in run.groups():
+            for some in pairs(paths, texts, executor, run.jobs, skip):
+                comparison.take(some, label)
+        if not comparison.matrix:
+            raise MailscanError("no message was read, so nothing is known about the policies")
+        _finish(run, comparison)
+        tell(comparison, run, left_out, sys.stdout)
+        refused = comparison.refused_now()
+        return 1 if refused > run.allow else 0
+
+
+def _finish(run: Run, comparison: Any) -> None:
+    from mailscan.audit.rows import to_line
+
+    if run.out is None:
+        comparison.finish(run.most)
+        return
+    try:
+        with open(run.out, "wb") as file:
+            comparison.finish(run.most, lambda row: file.write(to_line(row)))
+    except OSError as error:
+        raise MailscanError(f"{run.out} cannot be written: {error.strerror}") from None
+
+
+command = click.Command(
+    "backtest",
+    callback=backtest,
+    params=[
+        click.Argument(["new"], type=click.Path(), metavar="NEW"),
+        click.Argument(["paths"], nargs=-1, type=click.Path(exists=True, allow_dash=True), metavar="[PATH]..."),
+        click.Option(["--against"], required=True, metavar="OLD", help="The policy that NEW is to replace."),
+        click.Option(
+            ["--expect"],
+            nargs=2,
+            multiple=True,
+            type=(click.Choice(("ham", "spam")), click.Path(exists=True)),
+            metavar="ham|spam PATH",
+            help="An archive all of whose mail is wanted, or all unwanted: errors are counted. Repeatable.",
+        ),
+        click.Option(
+            ["--own"],
+            multiple=True,
+            metavar="DOMAIN",
+            help="A domain of ours: whom it wrote to, and answers to its mail, look innocent. Repeatable.",
+        ),
+        click.Option(
+            ["--allow"],
+            type=click.IntRange(0),
+            default=0,
+            show_default=True,
+            metavar="N",
+            help="So much newly refused mail is no failure.",
+        ),
+        click.Option(
+            ["--list"],
+            type=click.IntRange(0),
+            default=20,
+            show_default=True,
+            metavar="N",
+            help="How much of the newly refused mail is listed.",
+        ),
+        click.Option(["--out"], type=click.Path(), metavar="FILE.jsonl", help="Write a row for every changed mail."),
+        click.Option(["--html"], type=click.Path(), metavar="FILE.html", help="Write a page with all of it."),
+        click.Option(["--jobs"], type=click.IntRange(1), metavar="N", help="Processes.  [default: one a core]"),
+    ],
+    help=HELP,
+    short_help="Say what a new policy would change, before it is enabled.",
+)
