@@ -40,7 +40,7 @@ FLOORS: tuple[set[str], ...] = (
     {"filters", "userfile", "elspy"},
     {"rule", "doctor", "doubts", "starter", "policy", "pipeline", "cases"}
     | {"render", "outgoing", "document", "explain", "journal", "structure", "reinject"},
-    {"cli", "audit", "__main__"},
+    {"cli", "audit", "report", "__main__"},
 )
 DOORS_ONLY = {"click", "rich"}
 

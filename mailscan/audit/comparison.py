@@ -116,6 +116,10 @@ class Comparison:
         """Mails that went through before and would be refused now; those expected to be spam do not count."""
         return self.count((one for one in OUTCOMES if one not in REFUSED), REFUSED, ("", "ham"))
 
+    def seen(self, outcome: str) -> bool:
+        """Whether any mail came to that by one of the policies."""
+        return any(count and outcome in key[1:] for key, count in self.matrix.items())
+
     def count(self, was: Iterable[str], becomes: Iterable[str], labels: Iterable[str] = ("", "ham", "spam")) -> int:
         """How many mails of these labels went from one of these outcomes to one of those."""
         was, becomes, labels = set(was), set(becomes), set(labels)

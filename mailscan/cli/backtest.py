@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -13,9 +13,13 @@ from mailscan.errors import MailscanError
 from mailscan.outgoing import printable
 
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Iterator
+    from typing import Any, BinaryIO
 
+    from mailscan.audit.comparison import Comparison
+    from mailscan.audit.rows import Row
     from mailscan.audit.work import PolicyText
+    from mailscan.report.facts import Facts
 
 HELP = """Judge an archive by the policy NEW and by the one it is to replace; say what changes, and for whom.
 
@@ -78,6 +82,7 @@ def _compare(run: Run, texts: tuple[PolicyText, PolicyText]) -> int:
     from mailscan.audit.run import pairs
     from mailscan.audit.work import load
     from mailscan.cli.changes import tell
+    from mailscan.report.facts import Facts
 
     skipped: list[tuple[str, str]] = []
     left_out = {os.path.basename(text[0]): load(text)[1] for text in texts}
@@ -92,23 +97,48 @@ def _compare(run: Run, texts: tuple[PolicyText, PolicyText]) -> int:
                 comparison.take(some, label)
         if not comparison.matrix:
             raise MailscanError("no message was read, so nothing is known about the policies")
-        _finish(run, comparison)
+        paths = [path for _, some in run.groups() for path in some]
+        unasked = sorted({rule for rules in left_out.values() for rule in rules})
+        _finish(run, comparison, Facts(run.new, paths, left_out=unasked, skipped=skipped))
         tell(comparison, run, left_out, sys.stdout)
         refused = comparison.refused_now()
         return 1 if refused > run.allow else 0
 
 
-def _finish(run: Run, comparison: Any) -> None:
+def _finish(run: Run, comparison: Comparison, facts: Facts) -> None:
+    """Weigh the changed mails, and write the files asked for."""
     from mailscan.audit.rows import to_line
 
-    if run.out is None:
-        comparison.finish(run.most)
-        return
+    changes = None
+    if run.html:
+        from mailscan.report.compared import Changes
+
+        changes = Changes(run.out)
+    with ExitStack() as stack:
+        file = stack.enter_context(_writing(run.out)) if run.out else None
+
+        def each(row: Row) -> None:
+            if file is not None:
+                file.write(to_line(row))
+            if changes is not None:
+                changes.add(row)
+
+        comparison.finish(run.most, each)
+    if run.html and changes is not None:
+        from mailscan.report.compared import backtest_page
+
+        with _writing(run.html) as page:
+            page.write(backtest_page(comparison, changes, run.old, facts, run.allow).encode())
+
+
+@contextmanager
+def _writing(path: str) -> Iterator[BinaryIO]:
+    """A file to be written; what goes wrong is a `MailscanError` that names it."""
     try:
-        with open(run.out, "wb") as file:
-            comparison.finish(run.most, lambda row: file.write(to_line(row)))
+        with open(path, "wb") as file:
+            yield file
     except OSError as error:
-        raise MailscanError(f"{run.out} cannot be written: {error.strerror}") from None
+        raise MailscanError(f"{path} cannot be written: {error.strerror}") from None
 
 
 command = click.Command(

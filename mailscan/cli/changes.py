@@ -49,7 +49,7 @@ def tell(comparison: Comparison, run: Run, left_out: dict[str, list[str]], out: 
 def _head(comparison: Comparison, run: Run) -> Iterator[Line]:
     total = sum(comparison.matrix.values())
     yield [(f"{total:,} mail{'s' * (total != 1)}", "bold"), (f": {run.old} (down) × {run.new} (across)", "")]
-    seen = [one for one in OUTCOMES if one in ("accept", "reject") or _seen(comparison, one)]
+    seen = [one for one in OUTCOMES if one in ("accept", "reject") or comparison.seen(one)]
     yield [(" " * 12 + "".join(f"{one:>12}" for one in seen), "dim")]
     for old in seen:
         line: Line = [(f"{old:>12}", "dim")]
@@ -73,10 +73,6 @@ def _head(comparison: Comparison, run: Run) -> Iterator[Line]:
             ("new", comparison.count(OUTCOMES, wrong, (label,))),
         ):
             yield [(f"{label} {kind} by the {name} policy: ", ""), (interval_in_words(count, of), "bold")]
-
-
-def _seen(comparison: Comparison, outcome: str) -> bool:
-    return any(count and outcome in key[1:] for key, count in comparison.matrix.items())
 
 
 def _rules(comparison: Comparison, run: Run) -> Iterator[Line]:
