@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mailscan.audit.comparison import LET_THROUGH_NOW, REFUSED_NOW, change
 from mailscan.audit.pairs import OUTCOMES, REFUSED
-from mailscan.audit.statistics import CONFIDENCE, at_most, bound_in_words, interval, interval_in_words, percent
+from mailscan.audit.statistics import CONFIDENCE, at_most, interval, interval_in_words, percent
 from mailscan.report.audited import WORDS, verdicts_over_time
 from mailscan.report.charts import legend, more, row, rows, share_bar, tile
 from mailscan.report.facts import skipped_section
@@ -15,6 +15,9 @@ from mailscan.report.times import Times
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
     from mailscan.audit.comparison import Comparison
     from mailscan.audit.rows import Row
     from mailscan.report.facts import Facts
@@ -78,11 +81,14 @@ def _tiles(page: Page, comparison: Comparison, changes: Changes, allowed: int) -
     freed = comparison.count(REFUSED, _LET_THROUGH)
     behind = page.group(f"Newly refused: {refused:,}", changes.refused, "the most innocent-looking first")
     bad = "bad" if refused > allowed else "good"
-    bound = f"at most {percent(at_most(refused, before))} of what went through" if before else "nothing went through"
+    bound = f"at most {percent(at_most(refused, before))}" if before else "not known"
+    of = f"{refused:,} of {before:,}, with {CONFIDENCE * 100:g} % confidence"
+    spam = comparison.count(_LET_THROUGH, REFUSED, ("spam",))
+    also = f"{allowed:,} allowed" + (f"; beside {spam:,} of expected spam" if spam else "")
     tiles = [
-        tile("newly refused", f"{refused:,}", f"{allowed:,} allowed", kind=bad, group=behind),
+        tile("newly refused", f"{refused:,}", also, kind=bad, group=behind),
         tile("of them innocent-looking", f"{innocent:,}", "by the evidence below", kind="bad" if innocent else "good"),
-        tile("wrongly refused, if all are wanted", bound.partition(" of ")[0], bound_in_words(refused, before)),
+        tile("wrongly refused, if all are wanted", bound, of),
         tile("newly let through", f"{freed:,}"),
     ]
     page.head(el("div", *tiles, class_="tiles"))
@@ -146,8 +152,8 @@ def _mails(page: Page, changes: Changes) -> None:
     mails = changes.refused.mails
     if not mails:
         return
-    names = ("Subject and From", "Date", "Refused by", "What speaks for it", "")
-    head = el("tr", *(el("th", name, scope="col") if name else el("td") for name in names))
+    names = ("Subject and From", "Date", "Refused by", "What speaks for it", "Where it lies")
+    head = el("tr", *(el("th", name, scope="col") for name in names))
     lines = []
     for mail in mails:
         reasons = [el("div", reason, class_="speaks") for reason in mail["reasons"]]
@@ -158,7 +164,7 @@ def _mails(page: Page, changes: Changes) -> None:
                 el("td", mail["date"], class_="num"),
                 el("td", mail["rule"] or "(no rule)", el("div", *(_div("what", one) for one in mail["evidence"]))),
                 el("td", *(reasons or [_div("nothing", "nothing")])),
-                el("td", _div("what place", mail["place"]), _open(mail["command"])),
+                el("td", *_where(mail)),
             )
         )
     page.section(
@@ -170,9 +176,16 @@ def _mails(page: Page, changes: Changes) -> None:
     )
 
 
-def _open(command: str) -> Markup | None:
-    if not command:
-        return None
+def _where(mail: dict[str, Any]) -> Iterator[Markup]:
+    """The place, unless the command names it, and the command."""
+    command = mail["command"]
+    if mail["place"] not in command:
+        yield el("div", mail["place"], class_="what place", title=mail["place"])
+    if command:
+        yield _open(command)
+
+
+def _open(command: str) -> Markup:
     copy = el(
         "button",
         "Copy",
@@ -181,7 +194,7 @@ def _open(command: str) -> Markup | None:
         data_copy=command,
         aria_label="Copy the command that shows this mail",
     )
-    return el("div", el("code", command), copy, class_="open")
+    return el("div", el("code", command, title=command), copy, class_="open")
 
 
 def _div(kind: str, text: str) -> Markup:

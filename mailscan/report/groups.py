@@ -95,7 +95,9 @@ def joined(groups: Iterable[Group]) -> Group:
 def _plain(row: Row, number: int, rows: str | None) -> dict[str, Any]:
     evidence: dict[str, None] = {}
     for one in row["evidence"]:
-        words = (f"{one.get('rule')}:", one.get("code"), one.get("detail"))
+        # The rule that decided stands beside it.
+        rule = "" if one.get("rule") == row["rule"] else f"{one.get('rule')}:"
+        words = (rule, one.get("code"), one.get("detail"))
         evidence[_short(" ".join(str(word) for word in words if word), _DETAIL)] = None
     place = f"{row['source']}:{row['offset']}"
     return {

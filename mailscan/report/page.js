@@ -12,9 +12,8 @@
     return element;
   }
 
-  function cell(className, name, ...children) {
+  function cell(className, ...children) {
     const made = make("td", className);
-    if (name) made.dataset.name = name;
     made.append(...children.filter(Boolean));
     return made;
   }
@@ -26,24 +25,29 @@
   function row(mail) {
     const made = make("tr");
     const outcome = (mail.was ? verdicts[mail.was] + " → " : "") + verdicts[mail.verdict];
-    const subject = cell("", "", make("div", "subject", mail.subject || "(no subject)"), make("div", "from", mail.from));
+    const subject = cell("", make("div", "subject", mail.subject || "(no subject)"), make("div", "from", mail.from));
     const rule = mail.rule || (mail.old_rule ? "before: " + mail.old_rule : "");
-    const what = cell("", "", make("div", "", rule), make("div", "what", outcome));
-    const evidence = cell("what", "", ...lines(mail.evidence), ...lines(mail.reasons, "speaks"));
-    made.append(subject, cell("num", "", mail.date), what, evidence, cell("", "", ...opener(mail)));
+    const what = cell("", make("div", "", rule), make("div", "what", outcome));
+    const evidence = cell("what", ...lines(mail.evidence), ...lines(mail.reasons, "speaks"));
+    made.append(subject, cell("num", mail.date), what, evidence, cell("", ...opener(mail)));
     return made;
   }
 
   function opener(mail) {
-    const place = make("div", "what", mail.place);
+    const place = make("div", "what place", mail.place);
+    place.title = mail.place;
     if (!mail.command) return [place];
+    // Without a file of rows the command names the place itself.
+    const apart = mail.command.includes(mail.place) ? [] : [place];
     const open = make("div", "open");
     const copy = make("button", "copy", "Copy");
     copy.type = "button";
     copy.dataset.copy = mail.command;
     copy.setAttribute("aria-label", "Copy the command that shows this mail");
-    open.append(make("code", "", mail.command), copy);
-    return [place, open];
+    const command = make("code", "", mail.command);
+    command.title = mail.command;
+    open.append(command, copy);
+    return [...apart, open];
   }
 
   function show(group) {
