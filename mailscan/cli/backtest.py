@@ -123,12 +123,14 @@ def _finish(run: Run, comparison: Comparison, facts: Facts) -> None:
             if changes is not None:
                 changes.add(row)
 
-        comparison.finish(run.most, each)
+        # Of mails alike only one is listed.
+        comparison.finish(run.most * 10, each)
     if run.html and changes is not None:
+        from mailscan.cli.changes import apart
         from mailscan.report.compared import backtest_page
 
         with _writing(run.html) as page:
-            page.write(backtest_page(comparison, changes, run.old, facts, run.allow).encode())
+            page.write(backtest_page(comparison, changes, *apart(run.old, run.new), facts, run.allow).encode())
 
 
 @contextmanager

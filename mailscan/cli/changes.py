@@ -5,6 +5,8 @@ Whatever stands in the mail is escaped here: it cannot send a control to the ter
 
 from __future__ import annotations
 
+import os
+import re
 from typing import TYPE_CHECKING
 
 import click
@@ -26,29 +28,40 @@ if TYPE_CHECKING:
     Line = list[tuple[str, str]]
 
 _MOST_RULES = 5
+# A pipe has no width; a subject has.
+_PIPE = 120
+_ANSWERS = re.compile(r"(?:(?:re|aw|fwd?|wg)(?:\[\d+\])?:\s*)+", re.IGNORECASE)
 _LET_THROUGH = tuple(one for one in OUTCOMES if one not in REFUSED)
 
 
 def tell(comparison: Comparison, run: Run, left_out: dict[str, list[str]], out: TextIO) -> None:
     """Print it on standard output."""
-    lines = [*_head(comparison, run), *_rules(comparison, run), *_mails(comparison, run)]
-    lines += [*_freed(comparison), *_left_out(left_out)]
     if out is None or not out.isatty():
+        lines = _lines(comparison, run, left_out, _PIPE)
         click.echo("".join("".join(text for text, _ in line).rstrip() + "\n" for line in lines), nl=False)
         return
     from rich.console import Console
     from rich.text import Text
 
     console = Console(highlight=False, emoji=False, markup=False)
-    for line in lines:
+    for line in _lines(comparison, run, left_out, console.width):
         text = Text.assemble(*line, no_wrap=True)
         text.truncate(console.width, overflow="ellipsis")
         console.print(text)
 
 
+def _lines(comparison: Comparison, run: Run, left_out: dict[str, list[str]], width: int) -> Iterator[Line]:
+    yield from _head(comparison, run)
+    yield from _rules(comparison, run)
+    yield from _mails(comparison, run, width)
+    yield from _freed(comparison)
+    yield from _left_out(left_out)
+
+
 def _head(comparison: Comparison, run: Run) -> Iterator[Line]:
     total = sum(comparison.matrix.values())
-    yield [(f"{total:,} mail{'s' * (total != 1)}", "bold"), (f": {run.old} (down) × {run.new} (across)", "")]
+    old, new = map(printable, apart(run.old, run.new))
+    yield [(f"{total:,} mail{'s' * (total != 1)}", "bold"), (f": {old} (down) × {new} (across)", "")]
     seen = [one for one in OUTCOMES if one in ("accept", "reject") or comparison.seen(one)]
     yield [(" " * 12 + "".join(f"{one:>12}" for one in seen), "dim")]
     for old in seen:
@@ -95,31 +108,46 @@ def _rules(comparison: Comparison, run: Run) -> Iterator[Line]:
         yield [(f"… and {len(comparison.culprits) - most:,} more rules", "dim")]
 
 
-def _mails(comparison: Comparison, run: Run) -> Iterator[Line]:
+def _mails(comparison: Comparison, run: Run, width: int) -> Iterator[Line]:
     refused = comparison.refused_now()
     if not refused or not comparison.top:
         return
     where = f"; `mailscan show {run.out}:ROW` opens one" if run.out else ""
     yield []
     yield [(f"newly refused, the most innocent-looking first{where}", "dim")]
+    alike: dict[tuple[str, str], list[Row]] = {}
     for row in comparison.top:
-        yield from _mail(row, run)
-    if refused > len(comparison.top):
-        yield [(f"… and {refused - len(comparison.top):,} more (--list N, --out, --html)", "dim")]
+        alike.setdefault((row["rule"], _ANSWERS.sub("", row["subject"] or "", count=1).casefold()), []).append(row)
+    shown = list(alike.values())[: run.most]
+    for rows in shown:
+        yield from _mail(rows, run, width)
+    left = refused - sum(map(len, shown))
+    if left:
+        yield [(f"… and {left:,} more (--list N, --out, --html)", "dim")]
 
 
-def _mail(row: Row, run: Run) -> Iterator[Line]:
+def _mail(rows: list[Row], run: Run, width: int) -> Iterator[Line]:
+    """The most innocent of mails with one subject that one rule refuses, and how many those are."""
+    row = rows[0]
     date = (row["date"] or "")[:10]
     weight = row["innocence"]
+    more = f"  +{len(rows) - 1:,} alike" if len(rows) > 1 else ""
     yield [
         (f"{row['number']:>5}  ", "bold"),
-        (_short(row["subject"] or "(no subject)", 60), "bold"),
+        (_short(row["subject"] or "(no subject)", width - 10 - len(more)), "bold"),
+        (more, "bold red"),
         (f"  {_short(row['from_address'] or '', 60)}  {date}", "dim"),
     ]
     why = "; ".join(row["reasons"]) if weight else "nothing speaks for it"
     yield [(" " * 7 + f"{printable(row['rule'])}: ", "red"), (printable(why), "green" if weight >= INNOCENT else "")]
     if not run.out:
         yield [(" " * 7 + f"{printable(row['source'])}:{row['offset']}", "dim")]
+
+
+def apart(old: str, new: str) -> tuple[str, str]:
+    """Both policies' names, as short as they can be told apart."""
+    short = os.path.basename(old), os.path.basename(new)
+    return (old, new) if short[0] == short[1] else short
 
 
 def _short(text: str, most: int) -> str:

@@ -57,10 +57,10 @@ class Changes:
             self.freed.setdefault(row["old_rule"], Group()).add(shown)
 
 
-def backtest_page(comparison: Comparison, changes: Changes, old: str, facts: Facts, allowed: int) -> str:
-    """The page, whole, as HTML; `old` is the path of the policy to be replaced, that of the new one in `facts`."""
+def backtest_page(comparison: Comparison, changes: Changes, old: str, new: str, facts: Facts, allowed: int) -> str:
+    """The page, whole, as HTML; `old` and `new` are what the policies are called."""
     total = sum(comparison.matrix.values())
-    page = Page(f"{facts.policy} against {old}", f"{total:,} mails in {facts.where()}, judged by both policies")
+    page = Page(f"{new} against {old}", f"{total:,} mails in {facts.where()}, judged by both policies")
     _tiles(page, comparison, changes, allowed)
     _culprits(page, comparison, changes)
     _matrix(page, comparison, changes)
