@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from mailscan.mailboxes.mbox import split
+from io import BytesIO
+
+from mailscan.mailboxes.reading import Notes, messages_in_stream
 
 FROM = b"From a@b.example Sat Feb 24 10:21:37 1996\n"
 
 
 def cut(octets: bytes) -> list[bytes]:
-    return [octets[start:end] for start, end in split(octets)]
+    return [one for _, _, one in messages_in_stream("x", BytesIO(octets), Notes(), 10**9)]
 
 
 def test_a_body_line_that_begins_with_from_divides_nothing() -> None:

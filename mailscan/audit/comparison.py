@@ -92,7 +92,7 @@ class Comparison:
             culprit = culprits.setdefault(row["rule"], Culprit(row["rule"]))
             culprit.mails += 1
             culprit.innocent += row["innocence"] >= INNOCENT
-            culprit.alone += not set(row["deciders"]) - {row["rule"]}
+            culprit.alone += row["alone"]
             entry = (row["innocence"], -number, {**row, "number": number})
             if len(best) < most:
                 heapq.heappush(best, entry)

@@ -2,61 +2,78 @@
 
 from __future__ import annotations
 
-import os
+import json
 import time
 
-from mailscan.audit.envelopes import archived
 from mailscan.audit.innocence import Letter
-from mailscan.audit.rows import from_line_date, row
-from mailscan.audit.work import SECONDS, load
+from mailscan.audit.rows import row, to_line
+from mailscan.audit.work import Judge
 from mailscan.mail import Mail
 from mailscan.message import Message
-from mailscan.outside import Outside
 from mailscan.pipeline import scan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from mailscan.audit.rows import Row
-    from mailscan.audit.work import PolicyText
-    from mailscan.mailboxes import Batch
+    from mailscan.audit.settings import Settings
+    from mailscan.audit.tally import Tally
     from mailscan.policy import Policy
     from mailscan.verdict import Verdict
 
     # (outcome by the old policy, by the new one, what its header tells of who wrote to whom, its row if they differ)
-    Pair = tuple[str, str, tuple[object, ...], Row | None]
-    Texts = tuple[PolicyText, PolicyText]
+    Pair = tuple[str, str, list[object], Row | None]
 
 # What can become of a mail, the best for it first. `quarantine` is accepted and held.
 OUTCOMES = ("accept", "quarantine", "tempfail", "reject")
 REFUSED = ("tempfail", "reject")
+_ENDS = ("accept", *REFUSED)
 # Columns that the row of a changed mail has beyond those of an audit, whose own are by the new policy.
 OLD = ("verdict", "code", "rule", "rules", "deciders", "score", "evidence", "errors")
-_LOADED: dict[PolicyText, Policy] = {}
 
 
-def judge_both(batch: Batch, texts: Texts) -> tuple[list[Pair], list[tuple[str, str]]]:
-    """(a pair for each message of the batch, in order; what was skipped: source and why). `texts`: old, new."""
-    old, new = (_policy(text, texts) for text in texts)
-    most = min(old.limits.message_size, new.limits.message_size)
-    source, path, items = batch
-    pairs: list[Pair] = []
-    skipped: list[tuple[str, str]] = []
-    try:
-        # A batch that brings its octets along has no file to read.
-        with open(path or os.devnull, "rb") as file:
-            for offset, what in items:
-                size = len(what) if isinstance(what, bytes) else what - offset
-                if size > most:
-                    why = f"the message at octet {offset} has {size} octets ([limits] message_size)"
-                    skipped.append((source, why))
-                    continue
-                if not isinstance(what, bytes):
-                    file.seek(offset)
-                    what = file.read(size)
-                pairs.append(_pair(source, offset, Message(what), old, new))
-    except OSError as error:
-        skipped.append((source, error.strerror or str(error)))
-    return pairs, skipped
+class Pairs(Judge):
+    """The old policy and the new one. What `judge` gives as lines are pairs, for `pairs_of`; there are no tallies."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        for policy in self.policies:
+            # On trial everything is accepted, and there would be nothing to compare.
+            policy.site.trial = False
+
+    def judge(self, messages: Iterable[tuple[str, int, bytes]]) -> tuple[tuple[bytes, ...], tuple[Tally, ...]]:
+        """The pair of each message, as a line of JSON."""
+        lines = b"".join(to_line({"pair": self._pair(*message)}) for message in messages)
+        return (lines,), ()
+
+    def _pair(self, source: str, offset: int, raw: bytes) -> list[object]:
+        message = Message(raw)
+        judged = [self._judged(message, at) for at in range(2)]
+        (before, earlier, _), (after, mail, ms) = judged
+        was, becomes = outcome(before), outcome(after)
+        letter = list(Letter(message, mail.envelope).plain())
+        if was == becomes:
+            return [was, becomes, letter, None]
+        changed = row(source, offset, mail, after, ms)
+        old = row(source, offset, earlier, before, 0.0)
+        changed.update({f"old_{name}": old[name] for name in OLD})
+        changed["alone"] = not _refused_without(after, self.policies[1])
+        return [was, becomes, letter, changed]
+
+    def _judged(self, message: Message, at: int) -> tuple[Verdict, Mail, float]:
+        began = time.perf_counter()
+        policy = self.policies[at]
+        mail = Mail(self.envelopes[at].of(message), message)
+        verdict = scan(mail, policy, self.outside(policy), thorough=True)
+        return verdict, mail, (time.perf_counter() - began) * 1000
+
+
+def pairs_of(lines: bytes) -> Iterator[Pair]:
+    """The pairs that a worker wrote."""
+    for line in lines.splitlines():
+        was, becomes, letter, changed = json.loads(line)["pair"]
+        yield was, becomes, letter, changed
 
 
 def outcome(verdict: Verdict) -> str:
@@ -64,33 +81,15 @@ def outcome(verdict: Verdict) -> str:
     return "quarantine" if verdict.action == "accept" and verdict.quarantine else verdict.action
 
 
-def _policy(text: PolicyText, texts: Texts) -> Policy:
-    if text not in _LOADED:
-        for other in set(_LOADED) - set(texts):
-            del _LOADED[other]
-        policy = load(text)[0]
-        # On trial everything is accepted, and there would be nothing to compare.
-        policy.site.trial = False
-        _LOADED[text] = policy
-    return _LOADED[text]
-
-
-def _pair(source: str, offset: int, message: Message, old: Policy, new: Policy) -> Pair:
-    before, _, _ = _judge(message, old)
-    after, mail, ms = _judge(message, new)
-    was, becomes = outcome(before), outcome(after)
-    letter = Letter(message, mail.envelope).plain()
-    if was == becomes:
-        return was, becomes, letter, None
-    date = from_line_date(message)
-    changed = row(source, offset, mail, after, ms, date)
-    earlier = row(source, offset, mail, before, 0.0, date)
-    changed.update({f"old_{name}": earlier[name] for name in OLD})
-    return was, becomes, letter, changed
-
-
-def _judge(message: Message, policy: Policy) -> tuple[Verdict, Mail, float]:
-    began = time.perf_counter()
-    mail = Mail(archived(message, policy.trusted), message)
-    verdict = scan(mail, policy, Outside(time.monotonic() + SECONDS), thorough=True)
-    return verdict, mail, (time.perf_counter() - began) * 1000
+def _refused_without(verdict: Verdict, policy: Policy) -> bool:
+    """Whether the mail would be refused by a rule even if the one that decided were not there."""
+    for asked, rule in zip(verdict.account, policy.rules, strict=True):
+        if asked.rule == verdict.rule:
+            continue
+        actions: list[str | None] = [rule.action or one.action for one in asked.findings if not one.note]
+        if asked.outcome == "error":
+            actions = [rule.on_error]
+        for action in actions:
+            if action in _ENDS:
+                return action in REFUSED
+    return False

@@ -59,6 +59,7 @@ COLUMNS = (
     Column("evidence", JSON, "what they found: rule, code, detail, part, member, start, end; octets from `offset` on"),
     Column("notes", JSON, "what decides nothing, as `not-scanned`: rule, code, detail"),
     Column("errors", JSON, "rules whose filter failed: rule, why"),
+    Column("ambiguities", INTEGER, "how many ways there are in which mail clients read it differently"),
     Column("ms", NUMBER, "milliseconds that judging took"),
     Column("timings", JSON, "milliseconds of each rule that was asked, by name"),
 )
@@ -75,8 +76,8 @@ _ID = re.compile(rb"<[^<>\s]{1,990}>")
 _ADDRESS = re.compile(r"<([^<>]*)>[^<>]*$")
 
 
-def row(source: str, offset: int, mail: Mail, verdict: Verdict, ms: float, from_date: str | None = None) -> Row:
-    """The row of one message that was judged thoroughly. `from_date` is the date of its `From ` line."""
+def row(source: str, offset: int, mail: Mail, verdict: Verdict, ms: float) -> Row:
+    """The row of one message that was judged thoroughly."""
     message = mail.message
     envelope = mail.envelope
     rules, deciders, evidence, notes, errors, timings = _account(verdict)
@@ -86,7 +87,7 @@ def row(source: str, offset: int, mail: Mail, verdict: Verdict, ms: float, from_
         "offset": offset,
         "size": len(message.raw),
         "message_id": _value(message, "message-id"),
-        "date": date(message) or from_date,
+        "date": date(message) or from_line_date(message),
         "sender": _short(envelope.sender),
         "recipients": list(envelope.recipients),
         "client_ip": envelope.client_ip,
@@ -106,6 +107,7 @@ def row(source: str, offset: int, mail: Mail, verdict: Verdict, ms: float, from_
         "evidence": evidence,
         "notes": notes,
         "errors": errors,
+        "ambiguities": len(message.ambiguities),
         "ms": round(ms, 3),
         "timings": timings,
     }

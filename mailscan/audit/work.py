@@ -1,72 +1,94 @@
-"""What a worker does: it takes a batch of messages and the policy as plain data, and gives back finished rows."""
+"""What a worker does: it takes a task and gives back finished rows. Tasks and rows are plain data."""
 
 from __future__ import annotations
 
-import os
 import time
+from typing import NamedTuple
 
-from mailscan.audit.envelopes import archived
-from mailscan.audit.rows import from_line_date, row
+from mailscan.audit.envelopes import Envelopes
+from mailscan.audit.rows import from_line, row, to_line
+from mailscan.audit.settings import load
+from mailscan.audit.tally import Tally
 from mailscan.mail import Mail
+from mailscan.mailboxes.reading import Notes, messages_in_file, messages_in_range
+from mailscan.mailboxes.tasks import Files, Range
 from mailscan.message import Message
 from mailscan.outside import Outside
 from mailscan.pipeline import scan
-from mailscan.policy import Policy, build_policy
+from mailscan.recording import Replay
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from mailscan.audit.rows import Row
-    from mailscan.mailboxes import Batch
+    from collections.abc import Iterable, Iterator
 
-    # (where it came from, its text, the folder its relative paths start from, whether the network may be asked)
-    PolicyText = tuple[str, bytes, str, bool]
+    from mailscan.audit.rows import Row
+    from mailscan.audit.settings import Settings
+    from mailscan.mailboxes.tasks import Task
 
 SECONDS = 50.0
-_LOADED: dict[PolicyText, Policy] = {}
 
 
-def load(text: PolicyText) -> tuple[Policy, list[str]]:
-    """(the policy without the rules that are left out, the names of those)."""
-    source, octets, folder, network = text
-    import tomllib
+class Done(NamedTuple):
+    """What came of a task. `lines` has for each policy the rows, a line of JSON each, in the archive's order; the
+    tallies likewise. `skipped` is what could not be read, by (source, why), `boxes` the counts of each mbox, `empty`
+    how many files had no octet. `span`: where in a range of an mbox the first message begins, and the next one.
+    """
 
-    policy = build_policy(source, octets, tomllib.loads(octets.decode("utf-8")), folder)
-    left_out = [rule.name for rule in policy.rules if rule.filter.asks_network and not network]
-    policy.rules = tuple(rule for rule in policy.rules if rule.name not in left_out)
-    return policy, left_out
+    lines: tuple[bytes, ...]
+    tallies: tuple[dict[str, object], ...]
+    skipped: list[tuple[str, str]]
+    boxes: dict[str, list[int]]
+    empty: int
+    span: tuple[int | None, int | None]
 
-
-def work(batch: Batch, text: PolicyText) -> tuple[list[Row], list[tuple[str, str]]]:
-    """(the rows of the batch's messages in order, what was skipped: source and why)."""
-    policy = _LOADED.get(text)
-    if policy is None:
-        _LOADED.clear()
-        policy = _LOADED[text] = load(text)[0]
-    source, path, items = batch
-    rows: list[Row] = []
-    skipped: list[tuple[str, str]] = []
-    try:
-        # A batch that brings its octets along has no file to read.
-        with open(path or os.devnull, "rb") as file:
-            for offset, what in items:
-                size = len(what) if isinstance(what, bytes) else what - offset
-                if size > policy.limits.message_size:
-                    why = f"the message at octet {offset} has {size} octets ([limits] message_size)"
-                    skipped.append((source, why))
-                    continue
-                if not isinstance(what, bytes):
-                    file.seek(offset)
-                    what = file.read(size)
-                rows.append(judge(source, offset, what, policy))
-    except OSError as error:
-        skipped.append((source, error.strerror or str(error)))
-    return rows, skipped
+    def rows(self, policy: int = 0) -> Iterator[Row]:
+        """The rows by one of the policies."""
+        return map(from_line, self.lines[policy].splitlines())
 
 
-def judge(source: str, offset: int, raw: bytes, policy: Policy) -> Row:
-    """The row of one message."""
-    began = time.perf_counter()
-    message = Message(raw)
-    mail = Mail(archived(message, policy.trusted), message)
-    verdict = scan(mail, policy, Outside(time.monotonic() + SECONDS), thorough=True)
-    return row(source, offset, mail, verdict, (time.perf_counter() - began) * 1000, from_line_date(message))
+class Judge:
+    """The policies of an audit, loaded, and what stays the same from mail to mail."""
+
+    def __init__(self, settings: Settings) -> None:
+        may_ask = settings.network or settings.replay is not None
+        self.policies = [load(text, network=may_ask)[0] for text in settings.policies]
+        self.most = min(policy.limits.message_size for policy in self.policies)
+        self.envelopes = [Envelopes(policy.trusted, settings.envelope) for policy in self.policies]
+        self.replay = None if settings.replay is None else Replay(0.0, "the record", settings.replay)
+
+    def judge(self, messages: Iterable[tuple[str, int, bytes]]) -> tuple[tuple[bytes, ...], tuple[Tally, ...]]:
+        """(for each policy the lines of the rows, and the tally)."""
+        lines: list[list[bytes]] = [[] for _ in self.policies]
+        tallies = tuple(Tally() for _ in self.policies)
+        both = list(zip(self.policies, self.envelopes, lines, tallies, strict=True))
+        for source, offset, raw in messages:
+            message = Message(raw)
+            for policy, envelopes, said, tally in both:
+                began = time.perf_counter()
+                mail = Mail(envelopes.of(message), message)
+                verdict = scan(mail, policy, self.outside(policy), thorough=True)
+                one = row(source, offset, mail, verdict, (time.perf_counter() - began) * 1000)
+                tally.add(one)
+                said.append(to_line(one))
+        return tuple(map(b"".join, lines)), tallies
+
+    def outside(self, policy: object) -> Outside:
+        """The network for one mail, or what a record has of it."""
+        deadline = time.monotonic() + SECONDS
+        return Outside(deadline, policy.outside) if self.replay is None else self.replay.again(deadline)  # type: ignore[attr-defined]
+
+
+def work(task: Task, judge: Judge) -> Done:
+    """The rows of a task's messages. Must be called in the main thread of a process."""
+    notes = Notes()
+    if isinstance(task, Files):
+        messages: Iterator[tuple[str, int, bytes]] = (
+            message for path in task.paths for message in messages_in_file(path, notes, judge.most)
+        )
+    elif isinstance(task, Range):
+        messages = messages_in_range(task.path, task.start, task.stop, task.begin, notes, judge.most)
+    else:
+        notes.skipped, notes.boxes, notes.empty = list(task.skipped), dict(task.boxes), task.empty
+        messages = iter(task.messages)
+    lines, tallies = judge.judge(messages)
+    return Done(lines, tuple(one.plain() for one in tallies), *notes.taken(), notes.span)

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from mailscan.audit.comparison import Comparison
     from mailscan.audit.rows import Row
-    from mailscan.audit.work import PolicyText
     from mailscan.report.facts import Facts
 
 HELP = """Judge an archive by the policy NEW and by the one it is to replace; say what changes, and for whom.
@@ -50,6 +49,10 @@ class Run:
         self.most: int = given["list"]
         self.out: str | None = given["out"]
         self.html: str | None = given["html"]
+        self.network: bool = given["network"]
+        self.replay: str | None = given["replay"]
+        if self.network and self.replay:
+            raise click.UsageError("--network asks, and --replay answers without asking: only one can be had")
         self.jobs: int = given["jobs"] or len(os.sched_getaffinity(0))
         if not self.paths and not self.expected:
             raise click.UsageError("what is to be judged? PATH, or --expect ham PATH, is missing")
@@ -63,38 +66,38 @@ class Run:
 def backtest(**given: Any) -> None:
     """Run the command; leaves with its exit status. Raises `MailscanError` for what a person can mend."""
     run = Run(given)
-    texts = (_policy(run.old), _policy(run.new))
-    raise SystemExit(_compare(run, texts))
+    raise SystemExit(_compare(run))
 
 
-def _policy(path: str) -> PolicyText:
-    from mailscan.policy import load_policy
-
-    load_policy(path)  # says every mistake
-    with open(path, "rb") as file:
-        return path, file.read(), os.path.dirname(os.path.abspath(path)), False
-
-
-def _compare(run: Run, texts: tuple[PolicyText, PolicyText]) -> int:
-    from concurrent.futures import ProcessPoolExecutor
-
+def _compare(run: Run) -> int:
     from mailscan.audit.comparison import Comparison
-    from mailscan.audit.run import pairs
-    from mailscan.audit.work import load
+    from mailscan.audit.pairs import Pairs, pairs_of
+    from mailscan.audit.run import run as judged
+    from mailscan.audit.settings import load, read_policy, settings
+    from mailscan.audit.workers import LocalWorkers
     from mailscan.cli.changes import tell
+    from mailscan.recording import read_record
     from mailscan.report.facts import Facts
 
     skipped: list[tuple[str, str]] = []
-    left_out = {os.path.basename(text[0]): load(text)[1] for text in texts}
+    policies = [read_policy(run.old), read_policy(run.new)]
+    record = None if run.replay is None else read_record(run.replay)
+    asks = run.network or record is not None
+    loaded = [load(policy, network=asks) for policy in policies]
+    left_out = {os.path.basename(policy.source): rules for policy, (_, rules) in zip(policies, loaded, strict=True)}
+    most = min(policy.limits.message_size for policy, _ in loaded)
+    both = settings(policies, network=run.network, replay=record)
 
     def skip(source: str, why: str) -> None:
         skipped.append((source, why))
         click.echo(f"mailscan: {printable(source)}: skipped: {printable(why)}", err=True)
 
-    with closing(Comparison(run.own)) as comparison, ProcessPoolExecutor(run.jobs) as executor:
+    with closing(Comparison(run.own)) as comparison, LocalWorkers(both, run.jobs, Pairs) as workers:
         for label, paths in run.groups():
-            for some in pairs(paths, texts, executor, run.jobs, skip):
-                comparison.take(some, label)
+            for _, done in judged(paths, workers, most):
+                for source, why in done.skipped:
+                    skip(source, why)
+                comparison.take(pairs_of(done.lines[0]), label)
         if not comparison.matrix:
             raise MailscanError("no message was read, so nothing is known about the policies")
         paths = [path for _, some in run.groups() for path in some]
@@ -182,6 +185,8 @@ command = click.Command(
         ),
         click.Option(["--out"], type=click.Path(), metavar="FILE.jsonl", help="Write a row for every changed mail."),
         click.Option(["--html"], type=click.Path(), metavar="FILE.html", help="Write a page with all of it."),
+        click.Option(["--network"], is_flag=True, help="Also ask the rules that ask the network."),
+        click.Option(["--replay"], metavar="FILE", help="Answer these rules from a FILE of `mailscan scan --record`."),
         click.Option(["--jobs"], type=click.IntRange(1), metavar="N", help="Processes.  [default: one a core]"),
     ],
     help=HELP,

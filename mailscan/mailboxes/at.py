@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 
-from mailscan.mailboxes import batches
+from mailscan.mailboxes.reading import PACKED, Notes, kind_of, messages_in_file, open_file
+
+# Larger ones are nowhere judged, and not opened.
+MOST = 1_000_000_000
 
 
 def archive_of(source: str) -> str:
@@ -24,25 +27,16 @@ def message_at(source: str, offset: int, size: int | None = None) -> bytes:
     """
     path = archive_of(source)
     if not path:
-        raise ValueError(f"{source} is not there" if source != "-" else "standard input was not kept")
-    troubles: list[str] = []
-    for name, file, items in batches([path], lambda where, why: troubles.append(f"{where}: {why}")):
-        if name != source:
-            continue
-        if file and size is not None:
-            # An open archive: no need to look for its messages.
-            with open(file, "rb") as opened:
-                opened.seek(offset)
-                octets = opened.read(size)
-            if len(octets) == size:
-                return octets
-            raise ValueError(f"{source} ends before octet {offset + size}: it has changed")
-        for start, what in items:
-            if start == offset:
-                if isinstance(what, bytes):
-                    return what
-                with open(file, "rb") as opened:
-                    opened.seek(start)
-                    return opened.read(what - start)
-    why = f" ({'; '.join(troubles)})" if troubles else ""
+        raise ValueError("standard input was not kept" if source == "-" else f"{source} is not there")
+    notes = Notes()
+    if size is not None and path == source and kind_of(path, notes) != PACKED:
+        # An open archive: no need to look for its messages.
+        with open_file(path) as file:
+            if os.fstat(file.fileno()).st_size < offset + size:
+                raise ValueError(f"{source} ends before octet {offset + size}: it has changed")
+            return os.pread(file.fileno(), size, offset)
+    for name, start, octets in messages_in_file(path, notes, MOST):
+        if (name, start) == (source, offset):
+            return octets
+    why = f" ({'; '.join(why for _, why in notes.skipped[:3])})" if notes.skipped else ""
     raise ValueError(f"no message begins at octet {offset} of {source}{why}")
