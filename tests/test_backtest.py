@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from browser import browser, opened
+from conftest import PROJECT
 from running import ENVIRON, START, mailscan
 from selenium.webdriver.common.by import By
 
@@ -190,6 +191,25 @@ def test_a_rule_that_asks_the_network_is_left_out_and_that_is_said(site: Site) -
     status, out, _ = site.backtest()
     assert status == 0
     assert "not asked, since they ask the network: spf (new.toml)" in out
+
+
+def test_the_lines_for_ci_in_the_docs_do_what_they_say(site: Site) -> None:
+    page = (PROJECT / "docs/backtest.md").read_text("utf-8")
+    script = page.partition("```sh\nset -e\n")[2].partition("```")[0]
+    assert "mailscan backtest policy.toml --against old.toml" in script
+    program = site.folder / "bin" / "mailscan"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m mailscan "$@"\n')
+    (program.parent / "git").write_text('#!/bin/sh\n[ "$*" = "show main:policy.toml" ] && cat merged.toml\n')
+    for one in program.parent.iterdir():
+        one.chmod(0o755)
+    environ = ENVIRON | {"PATH": f"{program.parent}:{os.environ['PATH']}", "BASE": "main", "ARCHIVE": str(site.mails)}
+    (site.folder / "merged.toml").write_text(OLD)
+    site.mail(letter("free beer"))
+    for policy, owed in ((OLD, 0), (FREE.replace("ACTION", "reject"), 1), ("use = 1", 1)):
+        (site.folder / "policy.toml").write_text(policy)
+        done = subprocess.run(["sh", "-c", "set -e\n" + script], env=environ, cwd=site.folder, capture_output=True)
+        assert done.returncode == owed, done.stderr
 
 
 def on_a_terminal(*args: str) -> list[str]:
