@@ -194,6 +194,8 @@ class Headers:
 
     def _indexed(self, pieces: list[bytes]) -> dict[bytes, list[tuple[int, int]]]:
         """All names at once: who asks for one field asks for others too."""
+        if not pieces:
+            return {}
         names = b"\n".join([piece[: piece.find(b":")] for piece in pieces]).lower().split(b"\n")
         index: dict[bytes, list[tuple[int, int]]] = {}
         at = self.start

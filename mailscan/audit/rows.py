@@ -76,7 +76,8 @@ _encode = json.JSONEncoder(allow_nan=False, check_circular=False).encode
 _MONTHS = {name: n for n, name in enumerate(b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)}
 # A date as nearly everybody writes it (RFC 5322 3.3).
 _DATE = re.compile(
-    rb"(?:[A-Z][a-z][a-z], )? ?(\d\d?) ([A-Z][a-z][a-z]) (\d{4}) (\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)(?: \([^()]*\))?\s*"
+    rb"(?:[A-Z][a-z][a-z], )? ?(\d\d?) ([A-Z][a-z][a-z]) (\d{4}) (\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)"
+    rb"(?: \([^()]*\))?\s*"
 )
 _ENDS = ("accept", "reject", "tempfail")
 _ID = re.compile(rb"<[^<>\s]{1,990}>")
