@@ -87,8 +87,24 @@ def _answer(task: Task, future: Future[Done], waiting: deque[tuple[Task, Future[
     try:
         return future.result()
     except BrokenExecutor:
+        workers.renew()
+        done = _alone(task, workers)
         _renew(waiting, workers)
-        return waiting[0][1].result()
+        return done
+
+
+def _alone(task: Task, workers: Workers) -> Done:
+    """A task that may have killed a worker, done while no other is; if it does again, what it was is skipped."""
+    try:
+        return workers.submit(task).result()
+    except BrokenExecutor:
+        workers.renew()
+        what = task.path if isinstance(task, Range) else task.position.path
+        where = f"octets {task.start} to {task.stop}: " if isinstance(task, Range) else ""
+        if isinstance(task, Files):
+            where = f"this file and {len(task.paths) - 1} before it: " if len(task.paths) > 1 else ""
+        span = (task.begin, None) if isinstance(task, Range) else (None, None)
+        return Done((), (), [(what, f"{where}the process that judged it died")], {}, 0, span)
 
 
 def _renew(waiting: deque[tuple[Task, Future[Done]]], workers: Workers) -> None:

@@ -48,9 +48,9 @@ class LocalWorkers:
         if self._pool is None:
             # Forked from a process without threads: a worker starts in a millisecond, with everything imported.
             self._pool = ProcessPoolExecutor(
-                self.jobs, multiprocessing.get_context("fork"), _begin, (self.settings, self.judge, os.getpid())
+                self.jobs, multiprocessing.get_context("fork"), begin, (self.settings, os.getpid(), self.judge)
             )
-        return self._pool.submit(_work, task)
+        return self._pool.submit(work_here, task)
 
     def renew(self) -> None:
         """New processes in the place of those that are no more."""
@@ -69,7 +69,7 @@ class LocalWorkers:
         self.close()
 
 
-def _begin(settings: Settings, judge: type[Judge], parent: int) -> None:
+def begin(settings: Settings, parent: int | None, judge: type[Judge] = Judge) -> None:
     """A worker's start: it ends with its parent, leaves interrupts to it, and loads the policies."""
     global _JUDGE
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -79,14 +79,14 @@ def _begin(settings: Settings, judge: type[Judge], parent: int) -> None:
     _JUDGE = judge(settings)
 
 
-def die_with(parent: int) -> None:
+def die_with(parent: int | None) -> None:
     """Have this process killed when its parent is no more: nobody else would ever tell it to end."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:
+    if parent is not None and os.getppid() != parent:
         os._exit(1)
 
 
-def _work(task: Task) -> Done:
+def work_here(task: Task) -> Done:
     assert _JUDGE is not None
     return work(task, _JUDGE)

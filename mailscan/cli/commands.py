@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mailscan.cli import backtest, tryout
+from mailscan.cli.audit import HELP as AUDIT_HELP
+from mailscan.cli.audit import SHARED as AUDIT_SHARED
+from mailscan.cli.audit import audit
 from mailscan.cli.cases import test_command
 from mailscan.cli.doctor import HELP as DOCTOR_HELP
 from mailscan.cli.options import DELIVER_OPTIONS, SCAN_OPTIONS, ScanOption
@@ -182,6 +185,39 @@ group.add_command(
         params=[*map(click_option, DELIVER_OPTIONS), click.Argument(["recipients"], nargs=-1)],
         help=DELIVER_HELP,
         short_help="Judge one message and hand it back to the mailer.",
+    )
+)
+
+
+@click.pass_context
+def _audit(context: click.Context, /, **given: Any) -> None:
+    values: Values = {option.key: given[option.key] for option in AUDIT_SHARED}
+    values = {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
+    own = {name: given[name] for name in ("jobs", "out", "resume", "network", "cluster")}
+    context.exit(audit(list(given["paths"]), values=values, **own))
+
+
+group.add_command(
+    click.Command(
+        "audit",
+        callback=_audit,
+        params=[
+            click.Argument(["paths"], metavar="PATH...", nargs=-1, required=True),
+            click.Option(
+                ["--jobs"], metavar="N", type=click.IntRange(1, 1000), help="Processes.  [default: all cores]"
+            ),
+            click.Option(
+                ["--out"],
+                metavar="FILE",
+                help='Write a row for each message: .jsonl, .csv, .parquet or .sqlite; "-": JSON lines on standard output.',
+            ),
+            click.Option(["--resume"], is_flag=True, help="Go on where a run with the same --out was stopped."),
+            click.Option(["--network"], is_flag=True, help="Ask the rules that ask the network, too."),
+            click.Option(["--cluster"], metavar="ADDR", help="Work on a Dask cluster: tcp://scheduler:8786."),
+            *map(click_option, AUDIT_SHARED),
+        ],
+        help=AUDIT_HELP,
+        short_help="Judge whole archives, and say what came of it.",
     )
 )
 

@@ -46,6 +46,7 @@ class Notes:
         self.skipped: list[tuple[str, str]] = []
         self.boxes: dict[str, list[int]] = {}
         self.empty = 0  # files without an octet: nothing was lost
+        self.read = 0  # octets of the file, packed as it is
         self.span: tuple[int | None, int | None] = (None, None)
 
     def skip(self, source: str, why: object) -> None:
@@ -115,6 +116,8 @@ def messages_in_stream(
             notes.skip(source, f"cannot be read beyond octet {position}: {in_words(error)}")
             return b""
         position += len(octets)
+        if depth == 0:
+            notes.read = position
         return octets
 
     window = Window(read)

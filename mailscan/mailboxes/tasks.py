@@ -68,6 +68,7 @@ class Octets(NamedTuple):
     skipped: list[tuple[str, str]]
     boxes: dict[str, list[int]]
     empty: int
+    read: int
 
 
 Task = Files | Range | Octets
@@ -104,6 +105,29 @@ def tasks(paths: list[str], most: int, after: Position | None = None) -> Iterato
                     yield task
         if small:
             yield Files(Position(argument, small[-1], 0), small)
+
+
+def total_octets(paths: list[str]) -> int | None:
+    """How many octets there are to read, for a progress bar; None where that cannot be known."""
+    if "-" in paths:
+        return None
+    return sum(max(size, 0) for path in paths for _, size in _files(path))
+
+
+def size_of(task: Task) -> int:
+    """How many octets of the files a task stands for; 0 for a part of what is packed, as far as it is not known."""
+    if isinstance(task, Range):
+        return task.stop - task.start
+    if isinstance(task, Files):
+        return sum(map(_size, task.paths))
+    return task.read
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except (OSError, ValueError):
+        return 0
 
 
 def _files(path: str) -> Iterator[tuple[str, int]]:
@@ -154,7 +178,7 @@ def _of_one(argument: int, path: str, size: int, most: int) -> Iterator[Files | 
     elif kind == SINGLE:
         yield Files(position, [path])
     elif kind is None:
-        yield Octets(position, [], notes.skipped, {}, 0)
+        yield Octets(position, [], notes.skipped, {}, 0, 0)
     else:
         yield from _packed(position, messages_in_file(path, notes, most), notes)
 
@@ -162,10 +186,12 @@ def _of_one(argument: int, path: str, size: int, most: int) -> Iterator[Files | 
 def _packed(position: Position, messages: Iterator[tuple[str, int, bytes]], notes: Notes) -> Iterator[Octets]:
     """Messages that are read here, in tasks."""
     held: list[tuple[str, int, bytes]] = []
-    octets = number = 0
+    octets = number = told = 0
 
     def task() -> Octets:
-        return Octets(position._replace(number=number), held, *notes.taken())
+        nonlocal told
+        read, told = notes.read - told, notes.read
+        return Octets(position._replace(number=number), held, *notes.taken(), read)
 
     for message in messages:
         held.append(message)
