@@ -7,6 +7,7 @@ import time
 
 from mailscan.audit.innocence import Letter
 from mailscan.audit.rows import row, to_line
+from mailscan.audit.tally import Tally
 from mailscan.audit.work import Judge
 from mailscan.mail import Mail
 from mailscan.message import Message
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
     from mailscan.audit.rows import Row
     from mailscan.audit.settings import Settings
-    from mailscan.audit.tally import Tally
     from mailscan.policy import Policy
     from mailscan.verdict import Verdict
 
@@ -34,7 +34,7 @@ OLD = ("verdict", "code", "rule", "rules", "deciders", "score", "evidence", "err
 
 
 class Pairs(Judge):
-    """The old policy and the new one. What `judge` gives as lines are pairs, for `pairs_of`; there are no tallies."""
+    """The old policy and the new one. What `judge` gives as lines are pairs, for `pairs_of`; the tally counts."""
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
@@ -44,8 +44,12 @@ class Pairs(Judge):
 
     def judge(self, messages: Iterable[tuple[str, int, bytes]]) -> tuple[tuple[bytes, ...], tuple[Tally, ...]]:
         """The pair of each message, as a line of JSON."""
-        lines = b"".join(to_line({"pair": self._pair(*message)}) for message in messages)
-        return (lines,), ()
+        tally = Tally()
+        lines = []
+        for message in messages:
+            lines.append(to_line({"pair": self._pair(*message)}))
+            tally.messages += 1
+        return (b"".join(lines),), (tally,)
 
     def _pair(self, source: str, offset: int, raw: bytes) -> list[object]:
         message = Message(raw)

@@ -14,6 +14,7 @@ import os
 import time
 
 from mailscan.audit.formats import write
+from mailscan.audit.rows import read_rows
 from mailscan.audit.run import Reached
 from mailscan.audit.totals import Totals
 from mailscan.errors import MailscanError, UsageError
@@ -21,8 +22,10 @@ from mailscan.mailboxes.tasks import Position
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any, BinaryIO
 
+    from mailscan.audit.rows import Row
     from mailscan.audit.work import Done
 
 VERSION = 1
@@ -110,6 +113,14 @@ class Store:
             os.fsync(file.fileno())
         os.replace(self.progress + ".new", self.progress)
         self._saved = time.monotonic()
+
+    def rows(self) -> Iterator[Row]:
+        """All rows so far, those from before a pause too. Raises `MailscanError`."""
+        try:
+            self.file.flush()
+            yield from read_rows(self.partial)
+        except (OSError, ValueError) as error:
+            raise MailscanError(f"{self.partial} cannot be read: {error}") from None
 
     def finish(self) -> None:
         """Make `out` of the rows. Raises `MailscanError`; what is there can be finished by `--resume`."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mailscan.cli.options import SCAN_OPTIONS, Request
+from mailscan.cli.pages import AuditPage
 from mailscan.errors import MailscanError, Terminated, UsageError
 from mailscan.outgoing import printable
 from mailscan.policy import find_policy
@@ -36,7 +37,7 @@ Exit status: 0 everything was read, 1 something had to be skipped, or the run wa
 \b
 Examples:
   mailscan audit --policy policy.toml archive.mbox
-  mailscan audit --out rows.sqlite ~/Maildir
+  mailscan audit --out rows.jsonl --html report.html ~/Maildir
   zcat 2024.mbox.gz | mailscan audit --out rows.jsonl -
 """
 _OWN = ("--sender", "--rcpt", "--client-ip", "--client-name", "--helo", "--auth-user", "--info", "--policy", "--replay")
@@ -53,9 +54,10 @@ def audit(
     resume: bool,
     network: bool,
     cluster: str | None,
+    html: str | None,
     values: Values,
 ) -> int:
-    """Audit the archives at `paths`; returns the exit status. `values` are those of `SHARED`. Raises `MailscanError`."""
+    """Audit the archives at `paths`; gives the exit status. `values` are those of `SHARED`. Raises `MailscanError`."""
     from mailscan.audit.formats import check_format
     from mailscan.audit.settings import load, read_policy, settings
     from mailscan.audit.store import Store
@@ -76,10 +78,14 @@ def audit(
     chosen = settings([text], envelope=_facts(request, values), network=network, replay=replay)
     policy, left_out = load(text, network=network or replay is not None)
     about = {"policy or options": chosen.digest, "paths": paths}
+    page = None if html is None else AuditPage(html, out)
     store = Store(str(out), about, resume=resume) if out not in (None, "-") else None
     try:
         with _workers(chosen, jobs, cluster) as workers:
-            totals = _run(paths, workers, policy.limits.message_size, store, out == "-")
+            totals = _run(paths, workers, policy.limits.message_size, store, out == "-", page)
+        if page is not None:
+            page.add(store.rows() if store is not None else ())
+            page.write(policy, paths, left_out, totals.skipped)
         if store is not None:
             store.finish()
     except (KeyboardInterrupt, Terminated) as error:
@@ -118,40 +124,42 @@ def _workers(chosen: Settings, jobs: int | None, cluster: str | None) -> Any:
     return LocalWorkers(chosen, jobs or len(os.sched_getaffinity(0)))
 
 
-def _run(paths: list[str], workers: Workers, most: int, store: Any, to_stdout: bool) -> Totals:
-    """Go through the archives; rows to the store, or to standard output."""
+def _run(paths: list[str], workers: Workers, most: int, store: Any, to_stdout: bool, page: AuditPage | None) -> Totals:
+    """Go through the archives; rows to the store, which a page reads at the end, or to standard output and the page."""
     from mailscan.audit.run import Reached, run
     from mailscan.audit.totals import Totals
 
     totals: Totals = store.totals if store is not None else Totals()
     reached = store.reached if store is not None else Reached()
-    for _, done in _told(run(paths, workers, most, reached), paths, totals):
+    for _, done in told(run(paths, workers, most, reached), paths):
         if store is not None:
             store.add(done)
             continue
         totals.add(done)
+        if page is not None:
+            page.add(done.rows())
         for lines in done.lines if to_stdout else ():
             sys.stdout.buffer.write(lines)
             sys.stdout.buffer.flush()
     return totals
 
 
-def _told(steps: Iterator[Any], paths: list[str], totals: Totals) -> Iterator[Any]:
+def told(steps: Iterator[Any], paths: list[str]) -> Iterator[Any]:
     """The steps, with a bar on a terminal, and a line now and then elsewhere."""
     if sys.stderr is not None and sys.stderr.isatty():
         from mailscan.cli.progress import with_bar
 
         yield from with_bar(steps, paths)
         return
-    told = began = time.monotonic()
-    before = totals.tally.messages
-    for step in steps:
-        yield step
+    last = began = time.monotonic()
+    count = 0
+    for task, done in steps:
+        yield task, done
+        count += sum(tally["messages"] for tally in done.tallies[:1])
         now = time.monotonic()
-        if now - told > 30:
-            told = now
-            count = totals.tally.messages
-            click.echo(f"{count:,} messages, {(count - before) / (now - began):,.0f} a second", err=True)
+        if now - last > 30:
+            last = now
+            click.echo(f"{count:,} messages, {count / (now - began):,.0f} a second", err=True)
 
 
 def _summarize(totals: Totals, source: str, left_out: list[str], *, to_stderr: bool) -> None:

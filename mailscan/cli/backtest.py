@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
 import click
 
+from mailscan.cli.audit import told
+from mailscan.cli.pages import writing
 from mailscan.errors import MailscanError
 from mailscan.outgoing import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Any, BinaryIO
+    from typing import Any
 
     from mailscan.audit.comparison import Comparison
     from mailscan.audit.rows import Row
@@ -94,7 +95,7 @@ def _compare(run: Run) -> int:
 
     with closing(Comparison(run.own)) as comparison, LocalWorkers(both, run.jobs, Pairs) as workers:
         for label, paths in run.groups():
-            for _, done in judged(paths, workers, most):
+            for _, done in told(judged(paths, workers, most), paths):
                 for source, why in done.skipped:
                     skip(source, why)
                 comparison.take(pairs_of(done.lines[0]), label)
@@ -118,7 +119,7 @@ def _finish(run: Run, comparison: Comparison, facts: Facts) -> None:
 
         changes = Changes(run.out)
     with ExitStack() as stack:
-        file = stack.enter_context(_writing(run.out)) if run.out else None
+        file = stack.enter_context(writing(run.out)) if run.out else None
 
         def each(row: Row) -> None:
             if file is not None:
@@ -132,18 +133,8 @@ def _finish(run: Run, comparison: Comparison, facts: Facts) -> None:
         from mailscan.cli.changes import apart
         from mailscan.report.compared import backtest_page
 
-        with _writing(run.html) as page:
+        with writing(run.html) as page:
             page.write(backtest_page(comparison, changes, *apart(run.old, run.new), facts, run.allow).encode())
-
-
-@contextmanager
-def _writing(path: str) -> Iterator[BinaryIO]:
-    """A file to be written; what goes wrong is a `MailscanError` that names it."""
-    try:
-        with open(path, "wb") as file:
-            yield file
-    except OSError as error:
-        raise MailscanError(f"{path} cannot be written: {error.strerror}") from None
 
 
 command = click.Command(

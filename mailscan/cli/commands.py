@@ -193,7 +193,7 @@ group.add_command(
 def _audit(context: click.Context, /, **given: Any) -> None:
     values: Values = {option.key: given[option.key] for option in AUDIT_SHARED}
     values = {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
-    own = {name: given[name] for name in ("jobs", "out", "resume", "network", "cluster")}
+    own = {name: given[name] for name in ("jobs", "out", "html", "resume", "network", "cluster")}
     context.exit(audit(list(given["paths"]), values=values, **own))
 
 
@@ -211,6 +211,7 @@ group.add_command(
                 metavar="FILE",
                 help='Write a row for each message: .jsonl, .csv, .parquet or .sqlite; "-": JSON lines on standard output.',
             ),
+            click.Option(["--html"], type=click.Path(), metavar="FILE", help="Write a page with plots for people."),
             click.Option(["--resume"], is_flag=True, help="Go on where a run with the same --out was stopped."),
             click.Option(["--network"], is_flag=True, help="Ask the rules that ask the network, too."),
             click.Option(["--cluster"], metavar="ADDR", help="Work on a Dask cluster: tcp://scheduler:8786."),
