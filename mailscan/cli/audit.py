@@ -55,7 +55,7 @@ def audit(
     cluster: str | None,
     values: Values,
 ) -> int:
-    """Audit the archives at `paths`; returns the exit status. `values` are those of `SHARED`. Raises `MailscanError`."""
+    """Audit what is at `paths`; returns the exit status. `values` are those of `SHARED`. Raises `MailscanError`."""
     from mailscan.audit.formats import check_format
     from mailscan.audit.settings import load, read_policy, settings
     from mailscan.audit.store import Store
