@@ -32,7 +32,8 @@ class ClusterWorkers:
         except ImportError:
             raise UsageError("--cluster needs `pip install 'mailscan[cluster]'`") from None
         try:
-            self._client = Client(address, timeout=SECONDS, set_as_default=False)
+            connect: Any = Client
+            self._client = connect(address, timeout=SECONDS, set_as_default=False)
             self._client.wait_for_workers(1, timeout=SECONDS)
         except (OSError, ValueError) as error:
             raise UsageError(f"--cluster {address}: no scheduler with workers answers: {error}") from None

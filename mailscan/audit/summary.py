@@ -32,7 +32,7 @@ def summary(totals: Totals, source: str, left_out: list[str]) -> Iterator[str]:
         yield from (f"  {count:>9,}  {what}" for what, count in sorted(tally.errors.items(), key=lambda one: -one[1]))
     if tally.odd:
         yield "oddest mails, by how many ways there are to read them"
-        yield from (f"  {count:>9,}  {where}:{offset}  {subject}" for count, where, offset, subject in tally.odd)
+        yield from (f"  {count:>9,}  {where}:{offset}  {subject[:60]}" for count, where, offset, subject in tally.odd)
     yield from _boxes(totals.boxes)
     if totals.empty:
         yield f"files without an octet: {totals.empty:,}"

@@ -57,7 +57,7 @@ def audit(
     html: str | None,
     values: Values,
 ) -> int:
-    """Audit the archives at `paths`; gives the exit status. `values` are those of `SHARED`. Raises `MailscanError`."""
+    """Audit what is at `paths`; returns the exit status. `values` are those of `SHARED`. Raises `MailscanError`."""
     from mailscan.audit.formats import check_format
     from mailscan.audit.settings import load, read_policy, settings
     from mailscan.audit.store import Store

@@ -209,7 +209,7 @@ group.add_command(
             click.Option(
                 ["--out"],
                 metavar="FILE",
-                help='Write a row for each message: .jsonl, .csv, .parquet or .sqlite; "-": JSON lines on standard output.',
+                help='Write a row for each message: .jsonl, .csv, .parquet, .sqlite; "-": JSON lines, standard output.',
             ),
             click.Option(["--html"], type=click.Path(), metavar="FILE", help="Write a page with plots for people."),
             click.Option(["--resume"], is_flag=True, help="Go on where a run with the same --out was stopped."),
