@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_audit import MOST, TIMINGS, mbox, rows
+from test_audit import MOST, mbox, rows
 
+from mailscan.audit.rows import TIMINGS
 from mailscan.audit.run import run
 from mailscan.audit.settings import read_policy, settings
 
