@@ -78,7 +78,7 @@ class Field:
 class Headers:
     """The fields of one header, in order. Names compare without regard to case."""
 
-    __slots__ = ("source", "start", "end", "is_odd", "_pieces", "_fields", "_named", "_content", "_index")
+    __slots__ = ("source", "start", "end", "is_odd", "_pieces", "_fields", "_named", "_content", "_index", "_hint")
 
     def __init__(self, source: bytes, start: int, end: int, pieces: list[bytes] | None = None) -> None:
         self.source = source
@@ -92,6 +92,7 @@ class Headers:
         self._named: dict[str, list[Field]] = {}
         self._content: dict[bytes, bytes] | None = None
         # Where the fields of each lower-case name stand; None until one is asked for, and for a long or odd header.
+        self._hint: tuple[str | None] | None = None
         self._index: dict[bytes, list[tuple[int, int]]] | None = None
 
     def _spans(self) -> Iterator[tuple[int, int]]:
@@ -124,12 +125,15 @@ class Headers:
 
     def _charset_hint(self) -> str | None:
         """The charset of the entity, for raw 8-bit octets in its header."""
-        value = self.content.get(b"content-type")
-        if value is None or b"harset" not in value or self.source[self.start : self.end].isascii():
-            return None
-        from mailscan.parameters import collapse, read_parameters
+        if self._hint is None:
+            hint: str | None = None
+            value = self.content.get(b"content-type")
+            if value is not None and b"harset" in value and not self.source[self.start : self.end].isascii():
+                from mailscan.parameters import collapse, read_parameters
 
-        return collapse(read_parameters(value)).get("charset")
+                hint = collapse(read_parameters(value)).get("charset")
+            self._hint = (hint,)
+        return self._hint[0]
 
     @property
     def content(self) -> dict[bytes, bytes]:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from test_audit import MOST, TIMINGS, mbox, rows
+from test_audit import MOST, mbox, rows
 
+from mailscan.audit.rows import TIMINGS
 from mailscan.audit.run import run
 from mailscan.audit.settings import read_policy, settings
 
@@ -27,7 +28,7 @@ def cluster(tmp_path: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]
         port = free.getsockname()[1]
     address = f"tcp://127.0.0.1:{port}"
     dask = [sys.executable, "-m", "distributed.cli."]
-    common = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": tmp_path}
+    common: Any = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": tmp_path}
     quiet = ["--no-dashboard"]
     scheduler = subprocess.Popen(
         [*dask[:2], dask[2] + "dask_scheduler", "--host", "127.0.0.1", "--port", str(port), *quiet], **common
@@ -79,4 +80,3 @@ def test_no_scheduler_is_said_in_one_line(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(cluster, "SECONDS", 1)
     with pytest.raises(UsageError, match="no scheduler with workers answers"):
         cluster.ClusterWorkers(settings([read_policy(None)]), "tcp://127.0.0.1:9")
-    assert os.getpid()

@@ -120,6 +120,15 @@ def test_what_was_expected_to_be_spam_does_not_count(site: Site) -> None:
     assert changed[1]["reasons"][0] == "expected to be ham"
 
 
+def test_a_rule_that_another_would_stand_in_for_did_not_do_it_alone(site: Site) -> None:
+    other = '[[filter]]\nuse = "match"\nname = "beer"\nheader_patterns = { Subject = ["beer"] }\naction = "ACTION"\n'
+    site.mail(letter("free beer"))
+    site.mail(letter("free lunch"))
+    for action, alone in (("reject", 1), ("tempfail", 1), ("accept", 2), ("tag", 2)):
+        site.policy(FREE.replace("ACTION", "reject") + other.replace("ACTION", action))
+        assert re.search(rf"no-free +2 +0 +{alone}\n", site.backtest()[1]), action
+
+
 def test_a_policy_on_trial_is_compared_as_if_it_were_in_force(site: Site) -> None:
     site.policy("[site]\ntrial = true\n" + FREE.replace("ACTION", "reject"))
     site.mail(letter("free beer"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 
+from mailscan.audit.deciders import deciders
 from mailscan.audit.innocence import Letter
 from mailscan.audit.rows import row, to_line
 from mailscan.audit.tally import Tally
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 # What can become of a mail, the best for it first. `quarantine` is accepted and held.
 OUTCOMES = ("accept", "quarantine", "tempfail", "reject")
 REFUSED = ("tempfail", "reject")
-_ENDS = ("accept", *REFUSED)
 # Columns that the row of a changed mail has beyond those of an audit, whose own are by the new policy.
 OLD = ("verdict", "code", "rule", "rules", "deciders", "score", "evidence", "errors")
 
@@ -59,8 +59,8 @@ class Pairs(Judge):
         letter = list(Letter(message, mail.envelope).plain())
         if was == becomes:
             return [was, becomes, letter, None]
-        changed = row(source, offset, mail, after, ms)
-        old = row(source, offset, earlier, before, 0.0)
+        changed = row(source, offset, mail, after, ms, self.policies[1])
+        old = row(source, offset, earlier, before, 0.0, self.policies[0])
         changed.update({f"old_{name}": old[name] for name in OLD})
         changed["alone"] = not _refused_without(after, self.policies[1])
         return [was, becomes, letter, changed]
@@ -87,13 +87,5 @@ def outcome(verdict: Verdict) -> str:
 
 def _refused_without(verdict: Verdict, policy: Policy) -> bool:
     """Whether the mail would be refused by a rule even if the one that decided were not there."""
-    for asked, rule in zip(verdict.account, policy.rules, strict=True):
-        if asked.rule == verdict.rule:
-            continue
-        actions: list[str | None] = [rule.action or one.action for one in asked.findings if not one.note]
-        if asked.outcome == "error":
-            actions = [rule.on_error]
-        for action in actions:
-            if action in _ENDS:
-                return action in REFUSED
-    return False
+    others = (action for rule, action in deciders(verdict, policy) if rule != verdict.rule)
+    return next(others, "accept") in REFUSED

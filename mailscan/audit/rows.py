@@ -6,6 +6,7 @@ import json
 import re
 from datetime import UTC, datetime, timedelta
 
+from mailscan.audit.deciders import deciders
 from mailscan.envelope import bare_address, split_address
 
 TYPE_CHECKING = False
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from mailscan.mail import Mail
     from mailscan.message import Field, Message
+    from mailscan.policy import Policy
     from mailscan.verdict import Verdict
 
     # One message's row: a value, or None, for each of COLUMNS.
@@ -79,16 +81,15 @@ _DATE = re.compile(
     rb"(?:[A-Z][a-z][a-z], )? ?(\d\d?) ([A-Z][a-z][a-z]) (\d{4}) (\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)"
     rb"(?: \([^()]*\))?\s*"
 )
-_ENDS = ("accept", "reject", "tempfail")
 _ID = re.compile(rb"<[^<>\s]{1,990}>")
 _ADDRESS = re.compile(r"<([^<>]*)>[^<>]*$")
 
 
-def row(source: str, offset: int, mail: Mail, verdict: Verdict, ms: float) -> Row:
-    """The row of one message that was judged thoroughly."""
+def row(source: str, offset: int, mail: Mail, verdict: Verdict, ms: float, policy: Policy) -> Row:
+    """The row of one message that was judged thoroughly by that policy."""
     message = mail.message
     envelope = mail.envelope
-    rules, deciders, evidence, notes, errors, timings = _account(verdict)
+    rules, evidence, notes, errors, timings = _account(verdict)
     address = _from(message)
     return {
         "source": source,
@@ -111,7 +112,7 @@ def row(source: str, offset: int, mail: Mail, verdict: Verdict, ms: float) -> Ro
         "quarantine": verdict.quarantine,
         "score": round(verdict.score, 3),
         "rules": rules,
-        "deciders": deciders,
+        "deciders": [rule for rule, _ in deciders(verdict, policy)],
         "evidence": evidence,
         "notes": notes,
         "errors": errors,
@@ -175,9 +176,8 @@ def when(value: bytes) -> str | None:
         return None
 
 
-def _account(verdict: Verdict) -> tuple[list[str], list[str], list[Row], list[Row], list[Row], dict[str, float]]:
+def _account(verdict: Verdict) -> tuple[list[str], list[Row], list[Row], list[Row], dict[str, float]]:
     rules: list[str] = []
-    deciders: list[str] = []
     evidence: list[Row] = []
     notes: list[Row] = []
     errors: list[Row] = []
@@ -191,8 +191,6 @@ def _account(verdict: Verdict) -> tuple[list[str], list[str], list[Row], list[Ro
         found = [finding for finding in asked.findings if not finding.note]
         if found:
             rules.append(asked.rule)
-        if asked.action in _ENDS:
-            deciders.append(asked.rule)
         for finding in asked.findings:
             about: Row = {"rule": asked.rule, "code": finding.code, "detail": _short(finding.detail)}
             if finding.note:
@@ -204,7 +202,7 @@ def _account(verdict: Verdict) -> tuple[list[str], list[str], list[Row], list[Ro
                 evidence.append(
                     about | {"part": at.part, "member": _short(at.member), "start": at.start, "end": at.end}
                 )
-    return rules, deciders, evidence[:MOST_EVIDENCE], notes[:MOST_EVIDENCE], errors, timings
+    return rules, evidence[:MOST_EVIDENCE], notes[:MOST_EVIDENCE], errors, timings
 
 
 def _from(message: Message) -> str | None:

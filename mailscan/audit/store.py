@@ -45,7 +45,8 @@ class Store:
         self.octets = 0
         self._saved = time.monotonic()
         try:
-            self.file: BinaryIO = open(os.open(self.partial, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+b")
+            descriptor = os.open(self.partial, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self.file: BinaryIO = open(descriptor, "r+b")  # noqa: SIM115 - open as long as the run goes on
             fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if resume:
                 self._go_on()

@@ -67,7 +67,7 @@ class Judge:
                 began = time.perf_counter()
                 mail = Mail(envelopes.of(message), message)
                 verdict = scan(mail, policy, self.outside(policy), thorough=True)
-                one = row(source, offset, mail, verdict, (time.perf_counter() - began) * 1000)
+                one = row(source, offset, mail, verdict, (time.perf_counter() - began) * 1000, policy)
                 tally.add(one)
                 said.append(to_line(one))
         return tuple(map(b"".join, lines)), tallies

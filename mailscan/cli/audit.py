@@ -138,9 +138,14 @@ def _run(paths: list[str], workers: Workers, most: int, store: Any, to_stdout: b
         totals.add(done)
         if page is not None:
             page.add(done.rows())
-        for lines in done.lines if to_stdout else ():
-            sys.stdout.buffer.write(lines)
-            sys.stdout.buffer.flush()
+        try:
+            for lines in done.lines[:1] if to_stdout else ():
+                sys.stdout.buffer.write(lines)
+                sys.stdout.buffer.flush()
+        except OSError as error:
+            # Nobody reads on: what is still to be written would fail again.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            raise MailscanError(f"standard output cannot be written: {error.strerror}") from None
     return totals
 
 

@@ -94,7 +94,7 @@ def messages_in_file(path: str, notes: Notes, most: int) -> Iterator[Message]:
             head = file.read(min(size, _SHORT)) if size else b""
             if not head:
                 notes.empty += 1
-            elif len(head) == size and _kind(head) == SINGLE:
+            elif len(head) == size and size <= most and _kind(head) == SINGLE:
                 yield path, 0, head
             else:
                 yield from messages_in_stream(path, file, notes, most, head)
