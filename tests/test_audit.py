@@ -137,8 +137,11 @@ def test_killed_and_gone_on_with_gives_every_row_once(tmp_path: Path, ending: st
     assert refused.status == 1 and "--resume goes on" in refused.err
     other = mailscan("audit", "--out", str(out), "--resume", "--sender", "x@y.example", str(path), stdin=b"")
     assert other.status == 1 and "options changed" in other.err
-    done = mailscan("audit", "--out", str(out), "--resume", "--jobs", "2", str(path), stdin=b"")
+    page = tmp_path.with_name(f"{tmp_path.name}.html")
+    going_on = ("--out", str(out), "--resume", "--jobs", "2", "--html", str(page))
+    done = mailscan("audit", *going_on, str(path), stdin=b"")
     assert done.status == 0, done.err
+    assert "24,000 mails" in page.read_text()  # those from before the pause too
     assert b"24,000 messages" in done.out
     assert sorted(tmp_path.iterdir()) == [path, out]
     if ending == "jsonl":

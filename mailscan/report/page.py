@@ -28,6 +28,7 @@ class Page:
         self.title = title
         self.subtitle = subtitle
         self._sections: list[Markup] = []
+        self._narrow: list[Markup] = []  # cards that stand two and two, not placed yet
         self._groups: list[dict[str, Any]] = []
         self._mails: list[dict[str, Any]] = []
         self._known: dict[int, int] = {}
@@ -35,13 +36,23 @@ class Page:
     def section(self, heading: str, *children: Child, about: str = "", wide: bool = False) -> None:
         """A card with a heading, a sentence on how to read it, and what it shows."""
         explained = el("p", about, class_="about") if about else None
-        self._sections.append(
-            el("section", el("h2", heading), explained, *children, class_="card wide" if wide else "card")
-        )
+        card = el("section", el("h2", heading), explained, *children, class_="card")
+        if wide:
+            self.head(card)
+        else:
+            self._narrow.append(card)
 
     def head(self, *children: Child) -> None:
-        """Something between the title and the first card."""
+        """Something as wide as the page."""
+        self._pair()
         self._sections.append(join(children))
+
+    def _pair(self) -> None:
+        # Each column is filled by itself: no holes below short cards.
+        columns = [column for column in (self._narrow[::2], self._narrow[1::2]) if column]
+        if columns:
+            self._sections.append(el("div", *(el("div", *column) for column in columns), class_="pair"))
+        self._narrow = []
 
     def group(self, title: str, group: Group | Top, order: str = "in the order of the archive") -> str | None:
         """The id of a group of mails, for `data-group`; None for an empty one, behind which nothing stands."""
@@ -60,6 +71,7 @@ class Page:
 
     def html(self) -> str:
         """The whole page."""
+        self._pair()
         here = files("mailscan.report")
         style = own((here / "page.css").read_text("utf-8"))
         script = own((here / "page.js").read_text("utf-8"))
