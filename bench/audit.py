@@ -65,7 +65,7 @@ def taken(work: Callable[[], object]) -> float:
 
 def compare(name: str, path: Path, words: str, rounds: int, to: Path) -> None:
     """One archive by everybody."""
-    messages = [octets for _, _, octets in messages_of(path)]
+    messages = messages_of(path)
     two = [["bogofilter", "-d", words, "-v", *half] for half in halves(path, to)]
     works: dict[str, Callable[[], object]] = {
         "mailscan, 1 process": lambda: audited(path, 1),
@@ -74,7 +74,10 @@ def compare(name: str, path: Path, words: str, rounds: int, to: Path) -> None:
         "our reader alone, 1": lambda: by_mailscan(messages),
         "email, 1": lambda: by_email(messages),
         "grep -c": lambda: subprocess.run(
-            ["grep", "-r", "-c", "^From ", str(path)], stdout=subprocess.DEVNULL, check=False
+            # Into a pipe: with /dev/null behind it, grep ends at the first line that matches.
+            ["grep", "-r", "-c", "^From ", str(path)],
+            stdout=subprocess.PIPE,
+            check=False,
         ),
     }
     seconds: dict[str, list[float]] = {one: [] for one in works}
@@ -93,10 +96,10 @@ def compare(name: str, path: Path, words: str, rounds: int, to: Path) -> None:
     print(f"  from 1 process to 2         {one / ours:6.2f} x   (wanted: 1.8)", flush=True)
 
 
-def messages_of(path: Path) -> list[tuple[str, int, bytes]]:
+def messages_of(path: Path) -> list[bytes]:
     files = sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]
     notes = Notes()
-    return [message for one in files for message in messages_in_file(str(one), notes, MOST)]
+    return [message[2] for one in files for message in messages_in_file(str(one), notes, MOST)]
 
 
 def grown(path: Path, octets: float, to: Path) -> None:
@@ -107,6 +110,7 @@ def grown(path: Path, octets: float, to: Path) -> None:
     with open(large, "wb") as file:
         for number in range(copies):
             file.write(re.sub(rb"(?m)^(Message-I[Dd]: <)", rb"\g<1>%d." % number, whole))
+    del whole  # workers are forked from this process, and its memory would count as theirs
     one, many = taken(lambda: audited(path, 2)), taken(lambda: audited(large, 2))
     # Of the workers, which have ended: the largest one.
     memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
