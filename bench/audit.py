@@ -88,12 +88,12 @@ def compare(name: str, path: Path, words: str, rounds: int, to: Path) -> None:
     print(f"{name}: {len(messages)} messages, {sum(map(len, messages)) / 1e6:.1f} MB")
     for one, median in middle.items():
         print(f"  {one:26}{median:8.2f} s {len(messages) / median:10,.0f} messages/s")
-    one, ours = middle["mailscan, 1 process"], middle["mailscan, 2 processes"]
+    single, ours = middle["mailscan, 1 process"], middle["mailscan, 2 processes"]
     print(f"  against bogofilter, 2 to 2  {middle['bogofilter, 2 processes'] / ours:6.2f} x   (wanted: 5)")
-    print(f"  against our reader, 1 to 1  {middle['our reader alone, 1'] / one:6.2f} x   (wanted: 0.5)")
-    print(f"  against email, 1 to 1       {middle['email, 1'] / one:6.2f} x")
+    print(f"  against our reader, 1 to 1  {middle['our reader alone, 1'] / single:6.2f} x   (wanted: 0.5)")
+    print(f"  against email, 1 to 1       {middle['email, 1'] / single:6.2f} x")
     print(f"  against grep                {middle['grep -c'] / ours:6.3f} x")
-    print(f"  from 1 process to 2         {one / ours:6.2f} x   (wanted: 1.8)", flush=True)
+    print(f"  from 1 process to 2         {single / ours:6.2f} x   (wanted: 1.8)", flush=True)
 
 
 def messages_of(path: Path) -> list[bytes]:
