@@ -221,11 +221,11 @@ def test_the_lines_for_ci_in_the_docs_do_what_they_say(site: Site) -> None:
         assert done.returncode == owed, done.stderr
 
 
-def on_a_terminal(*args: str) -> list[str]:
+def on_a_terminal(*args: str, folder: Path = PROJECT) -> list[str]:
     """The lines that a terminal of 80 columns is sent, without colours."""
     ours, theirs = pty.openpty()
     environ = ENVIRON | {"TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24"}
-    process = subprocess.Popen([*START, *args], stdout=theirs, stderr=subprocess.DEVNULL, env=environ)
+    process = subprocess.Popen([*START, *args], stdout=theirs, stderr=subprocess.DEVNULL, env=environ, cwd=folder)
     os.close(theirs)
     octets = b""
     while True:
@@ -271,7 +271,7 @@ def test_the_bad_rule_and_the_innocent_mail_stand_on_the_first_screen(set1: Path
     policies = ("backtest", str(set1 / "new.toml"), "--against", str(set1 / "old.toml"))
     paths = [str(place) for place in sorted(set1.iterdir()) if place.is_dir()]
     page = tmp_path / "report.html"
-    screen = on_a_terminal(*policies, *paths, "--html", str(page), "--out", str(tmp_path / "x.jsonl"))[:24]
+    screen = on_a_terminal(*policies, *paths, "--html", str(page), "--out", "x.jsonl", folder=tmp_path)[:24]
     assert all(len(line) <= 80 for line in screen)
     text = "\n".join(screen)
     sys.stdout.write(text)
@@ -294,6 +294,6 @@ def test_the_bad_rule_and_the_innocent_mail_stand_on_the_first_screen(set1: Path
         rows_listed = chrome.find_elements(By.CSS_SELECTOR, "dialog[open] tbody tr")
         assert len(rows_listed) == 30
         command = rows_listed[0].find_element(By.TAG_NAME, "code").text
-    shown = mailscan("show", command.removeprefix("mailscan show "))
+    shown = mailscan("show", command.replace("mailscan show ", f"{tmp_path}/"))
     assert shown.status == 0
     assert "! subject.pattern: free" in shown.out.decode()
