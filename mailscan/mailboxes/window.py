@@ -83,7 +83,7 @@ class Window:
     def find(self, wanted: bytes, at: int, ahead: int, keep: int, until: int | None = None) -> int:
         """Where `wanted` stands next, with `ahead` octets behind it unless the end is nearer; -1 if nowhere.
 
-        From `until` on it is not looked for. Once the search has come beyond `keep`, what was looked through is forgotten.
+        From `until` on it is not looked for. Once the search is beyond `keep`, what was looked through is forgotten.
         """
         while True:
             limit = len(self.buffer) if self.is_whole else len(self.buffer) - ahead
