@@ -87,7 +87,9 @@ class Split:
         at = max(at - 1, window.base)
         while True:
             kept = at if begin is None else begin
-            found = window.find(b"\nFrom ", at, AHEAD, kept + self.most)
+            # The first one of a range is not looked for beyond it: in a huge message each would read to its end.
+            until = self.stop if begin is None else None
+            found = window.find(b"\nFrom ", at, AHEAD, kept + self.most, until)
             if found < 0:
                 return None
             if is_separator(window.buffer, found + 1 - window.base):

@@ -80,17 +80,17 @@ class Window:
             pass
         return self.octets(at, at + size)
 
-    def find(self, wanted: bytes, at: int, ahead: int, keep: int) -> int:
+    def find(self, wanted: bytes, at: int, ahead: int, keep: int, until: int | None = None) -> int:
         """Where `wanted` stands next, with `ahead` octets behind it unless the end is nearer; -1 if nowhere.
 
-        Once the search has come beyond `keep`, what was looked through is forgotten.
+        From `until` on it is not looked for. Once the search is beyond `keep`, what was looked through is forgotten.
         """
         while True:
             limit = len(self.buffer) if self.is_whole else len(self.buffer) - ahead
             found = self.buffer.find(wanted, at - self.base, limit) if at - self.base < limit else -1
             if found >= 0:
                 return found + self.base
-            if self.is_whole:
+            if self.is_whole or (until is not None and at >= until):
                 return -1
             at = max(at, self.base + limit - len(wanted))
             if at > keep:
