@@ -29,6 +29,7 @@ bench: .venv/made
 	$(BIN)/python -m bench.startup
 	$(BIN)/python -m bench.reader
 	$(BIN)/python -m bench.ownfiles
+	$(BIN)/python -m bench.audit
 
 fuzz: .venv/made
 	$(BIN)/python -m bench.fuzz --seconds $(SECONDS)

@@ -78,7 +78,7 @@ class Field:
 class Headers:
     """The fields of one header, in order. Names compare without regard to case."""
 
-    __slots__ = ("source", "start", "end", "is_odd", "_pieces", "_fields", "_named", "_content")
+    __slots__ = ("source", "start", "end", "is_odd", "_pieces", "_fields", "_named", "_content", "_index", "_hint")
 
     def __init__(self, source: bytes, start: int, end: int, pieces: list[bytes] | None = None) -> None:
         self.source = source
@@ -91,6 +91,9 @@ class Headers:
         self._fields: list[Field] | None = None
         self._named: dict[str, list[Field]] = {}
         self._content: dict[bytes, bytes] | None = None
+        # Where the fields of each lower-case name stand; None until one is asked for, and for a long or odd header.
+        self._hint: tuple[str | None] | None = None
+        self._index: dict[bytes, list[tuple[int, int]]] | None = None
 
     def _spans(self) -> Iterator[tuple[int, int]]:
         at = self.start
@@ -122,12 +125,15 @@ class Headers:
 
     def _charset_hint(self) -> str | None:
         """The charset of the entity, for raw 8-bit octets in its header."""
-        value = self.content.get(b"content-type")
-        if value is None or b"harset" not in value or self.source[self.start : self.end].isascii():
-            return None
-        from mailscan.parameters import collapse, read_parameters
+        if self._hint is None:
+            hint: str | None = None
+            value = self.content.get(b"content-type")
+            if value is not None and b"harset" in value and not self.source[self.start : self.end].isascii():
+                from mailscan.parameters import collapse, read_parameters
 
-        return collapse(read_parameters(value)).get("charset")
+                hint = collapse(read_parameters(value)).get("charset")
+            self._hint = (hint,)
+        return self._hint[0]
 
     @property
     def content(self) -> dict[bytes, bytes]:
@@ -176,6 +182,10 @@ class Headers:
         if self._fields is not None or not name.isascii():
             return [field for field in self._all() if field.name.lower() == name]
         wanted = name.encode("ascii")
+        if self._pieces is not None:
+            hint = self._charset_hint()
+            spans = (self._index or self._indexed(self._pieces)).get(wanted, ())
+            return [Field(source[start : start + length].decode(), start, end, source, hint) for start, end in spans]
         found: list[Field] = []
         for start, end in self._spans():
             if source[start : start + length].lower() == wanted:
@@ -185,6 +195,23 @@ class Headers:
                         Field(source[start : start + length].decode(), start, end, source, self._charset_hint())
                     )
         return found
+
+    def _indexed(self, pieces: list[bytes]) -> dict[bytes, list[tuple[int, int]]]:
+        """All names at once: who asks for one field asks for others too."""
+        if not pieces:
+            return {}
+        names = b"\n".join([piece[: piece.find(b":")] for piece in pieces]).lower().split(b"\n")
+        index: dict[bytes, list[tuple[int, int]]] = {}
+        at = self.start
+        for name, piece in zip(names, pieces, strict=True):
+            end = at + len(piece)
+            if name in index:
+                index[name].append((at, end))
+            else:
+                index[name] = [(at, end)]
+            at = end
+        self._index = index
+        return index
 
     def get(self, name: str) -> str | None:
         """The decoded text of the first field of that name, or None."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from mailscan.keys import many
 
-_PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "fc00::/7", "fe80::/10")
+_PRIVATE: tuple[str, ...] = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "fc00::/7", "fe80::/10")
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from ipaddress import IPv4Network, IPv6Network
 
     Network = IPv4Network | IPv6Network
+
+
+# Those of _PRIVATE, once they were wanted.
+_private: list[Network] = []
 
 
 def canonical_ip(text: str) -> str:
@@ -50,8 +54,10 @@ def is_ours(ip: str, trusted: Iterable[Network]) -> bool:
     """Whether a canonical address is a client of our own: loopback, private (RFC 1918, RFC 4193), or trusted."""
     import ipaddress
 
+    if not _private:
+        _private.extend(map(network, _PRIVATE))
     address = ipaddress.ip_address(ip)
-    return address.is_loopback or any(address in one for one in (*map(network, _PRIVATE), *trusted))
+    return address.is_loopback or any(address in one for one in (*_private, *trusted))
 
 
 def inside(ip: str, members: Iterable[Network]) -> bool:

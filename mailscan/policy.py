@@ -111,6 +111,7 @@ class Policy:
         self.log = log
         self.outside = outside or OutsideTable({})
         self._text = text_of
+        self._writes: tuple[tuple[Rule, ...], tuple[str, ...]] | None = None
 
     @property
     def trial(self) -> bool:
@@ -132,10 +133,12 @@ class Policy:
     @property
     def writes(self) -> tuple[str, ...]:
         """The header fields that a rule, or we, can write, lower case; a final `*` stands for any ending."""
-        names = {"x-mailscan-*"}
-        for rule in self.rules:
-            names.update(name.lower() for name in rule.filter.writes)
-        return tuple(sorted(names))
+        if self._writes is None or self._writes[0] is not self.rules:
+            names = {"x-mailscan-*"}
+            for rule in self.rules:
+                names.update(name.lower() for name in rule.filter.writes)
+            self._writes = self.rules, tuple(sorted(names))
+        return self._writes[1]
 
 
 def find_policy(named: str | None, environ: Mapping[str, str], uid: int) -> str | None:

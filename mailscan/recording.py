@@ -45,19 +45,24 @@ def record(path: str, outside: Outside, digest: str) -> None:
         raise UsageError(f"--record: {path}: {getattr(error, 'strerror', None) or error}") from None
 
 
+def read_record(path: str) -> bytes:
+    """The octets of a record. Raises `UsageError`."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(MOST + 1)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"--replay: {path}: {getattr(error, 'strerror', None) or error}") from None
+
+
 class Replay(Outside):
     """Answers what a record has, and nothing else: the network is never asked. `digest` is its policy's."""
 
     __slots__ = ("digest",)
 
-    def __init__(self, deadline: float, path: str) -> None:
-        """Read a record. Raises `UsageError`."""
+    def __init__(self, deadline: float, path: str, octets: bytes | None = None) -> None:
+        """Read a record, or take the octets of one that was read at `path`. Raises `UsageError`."""
         super().__init__(deadline)
-        try:
-            with open(path, "rb") as file:
-                octets = file.read(MOST + 1)
-        except (OSError, ValueError) as error:
-            raise UsageError(f"--replay: {path}: {getattr(error, 'strerror', None) or error}") from None
+        octets = read_record(path) if octets is None else octets
         try:
             document = json.loads(octets)
             if document["mailscan"] != VERSION:
@@ -74,6 +79,13 @@ class Replay(Outside):
             raise
         except (ValueError, KeyError, TypeError, Error, RecursionError):
             raise UsageError(f"--replay: {path}: is no record that `mailscan scan --record` wrote") from None
+
+    def again(self, deadline: float) -> Replay:
+        """The same answers for one more mail."""
+        other = Replay.__new__(Replay)
+        Outside.__init__(other, deadline)
+        other.digest, other.clock, other.known = self.digest, self.clock, self.known
+        return other
 
     def obtain(self, question: Question, get: Callable[[], Obtained]) -> Obtained:
         """What the record has, else a failure."""

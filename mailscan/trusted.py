@@ -8,10 +8,41 @@ import stat
 MOST = 100_000_000
 
 
+class Copies:
+    """`with Copies() as copies:` keeps in `copies.files`, by path, what is read meanwhile; `with Copies(files):` has
+    it read from there and nothing else, as in the workers of an audit: they have the policy that was in force at its
+    start, on whatever machine they run.
+    """
+
+    now: Copies | None = None
+
+    def __init__(self, files: dict[str, bytes] | None = None) -> None:
+        self.is_given = files is not None
+        self.files: dict[str, bytes] = files or {}
+
+    def __enter__(self) -> Copies:
+        Copies.now = self
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        Copies.now = None
+
+
 def read_trusted(path: str) -> bytes:
     """The octets of a file. Raises `ValueError`, in words that name it, if it cannot be read or if somebody else may
     write it: anyone at all, and for uid 0 any owner but root.
     """
+    copies = Copies.now
+    if copies is None:
+        return _read(path)
+    if not copies.is_given:
+        copies.files[path] = _read(path)
+    elif path not in copies.files:
+        raise ValueError(f"{path}: did not come with the policy")
+    return copies.files[path]
+
+
+def _read(path: str) -> bytes:
     try:
         # Not held by a FIFO that nobody writes to; what is not a file is said below.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -44,6 +75,8 @@ def check_file(path: str) -> None:
 
 def check_folder(path: str) -> None:
     """That nobody else may put Python into this folder, or change what is there. Raises `ValueError`."""
+    if Copies.now is not None and Copies.now.is_given:
+        return  # it was looked at where the copies were made
     try:
         _check(path, os.stat(path))
         for entry in os.scandir(path):

@@ -36,11 +36,11 @@ FLOORS: tuple[set[str], ...] = (
     },
     {"trusted", "keys", "addresses", "networks", "words", "timer", "outside", "unpack", "guard"}
     | {"addressing", "channel", "resolver", "asker", "recording", "spfcheck"}
-    | {"filetype", "inside", "wire"},
+    | {"filetype", "inside", "wire", "mailboxes"},
     {"filters", "userfile", "own", "elspy"},
     {"rule", "doctor", "doubts", "starter", "policy", "pipeline", "cases"}
     | {"render", "outgoing", "document", "explain", "journal", "structure", "reinject", "slips"},
-    {"cli", "__main__"},
+    {"cli", "audit", "report", "__main__"},
 )
 DOORS_ONLY = {"click", "rich"}
 

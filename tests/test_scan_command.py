@@ -193,7 +193,7 @@ def test_usage() -> None:
     failed(mailscan("--rcpt"), "--rcpt.* requires an argument")
     failed(mailscan("--format", "xml"), "'xml' is not one of 'text', 'kv', 'json', 'message'")
     failed(mailscan("scan", "message.eml"), "unexpected extra argument")
-    failed(mailscan("frobnicate"), 'there is no command "frobnicate"; there are check, deliver, doctor, filters')
+    failed(mailscan("frobnicate"), 'there is no command "frobnicate"; there are audit, backtest, check, deliver')
     failed(mailscan("-x"), "No such option.*-x")
     failed(mailscan("--explain", "--soft-exit", "--format", "message"), "--soft-exit would hide")
     failed(mailscan("--timeout", "soon"), "--timeout wants seconds")

@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mailscan.cli import tryout
+from mailscan.cli import backtest, tryout
+from mailscan.cli.audit import HELP as AUDIT_HELP
+from mailscan.cli.audit import SHARED as AUDIT_SHARED
+from mailscan.cli.audit import audit
 from mailscan.cli.cases import test_command
 from mailscan.cli.doctor import HELP as DOCTOR_HELP
 from mailscan.cli.options import DELIVER_OPTIONS, SCAN_OPTIONS, ScanOption
@@ -194,6 +197,40 @@ group.add_command(
 )
 
 
+@click.pass_context
+def _audit(context: click.Context, /, **given: Any) -> None:
+    values: Values = {option.key: given[option.key] for option in AUDIT_SHARED}
+    values = {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
+    own = {name: given[name] for name in ("jobs", "out", "html", "resume", "network", "cluster")}
+    context.exit(audit(list(given["paths"]), values=values, **own))
+
+
+group.add_command(
+    click.Command(
+        "audit",
+        callback=_audit,
+        params=[
+            click.Argument(["paths"], metavar="PATH...", nargs=-1, required=True),
+            click.Option(
+                ["--jobs"], metavar="N", type=click.IntRange(1, 1000), help="Processes.  [default: all cores]"
+            ),
+            click.Option(
+                ["--out"],
+                metavar="FILE",
+                help='Write a row for each message: .jsonl, .csv, .parquet, .sqlite; "-": JSON lines, standard output.',
+            ),
+            click.Option(["--html"], type=click.Path(), metavar="FILE", help="Write a page with plots for people."),
+            click.Option(["--resume"], is_flag=True, help="Go on where a run with the same --out was stopped."),
+            click.Option(["--network"], is_flag=True, help="Ask the rules that ask the network, too."),
+            click.Option(["--cluster"], metavar="ADDR", help="Work on a Dask cluster: tcp://scheduler:8786."),
+            *map(click_option, AUDIT_SHARED),
+        ],
+        help=AUDIT_HELP,
+        short_help="Judge whole archives, and say what came of it.",
+    )
+)
+
+
 def _show(**given: Any) -> None:
     values: Values = {key: list(value) if isinstance(value, tuple) else value for key, value in given.items()}
     own = {name: values.pop(name) for name in ("message", "format", "part", "headers", "all", "rules")}
@@ -233,6 +270,7 @@ group.add_command(
 
 group.add_command(tryout.command([*map(click_option, tryout.OPTIONS)]))
 group.add_command(test_command)
+group.add_command(backtest.command)
 
 
 def _show_version(context: click.Context) -> None:

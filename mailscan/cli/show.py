@@ -12,25 +12,27 @@ from typing import TYPE_CHECKING
 import click
 
 from mailscan.cli.options import SCAN_OPTIONS, Request
+from mailscan.cli.rowed import found
 from mailscan.cli.scan import read_message, with_envelope
 from mailscan.cli.streams import Streams
 from mailscan.document import to_json
 from mailscan.errors import MailscanError
+from mailscan.message import Message
 from mailscan.outgoing import printable
 from mailscan.policy import Limits, find_policy, load_policy
 from mailscan.structure import LONGEST_TEXT, MOST, fields, place, structure
 
 if TYPE_CHECKING:
     from mailscan.cli.options import Values
-    from mailscan.message import Message
     from mailscan.mime import Part
     from mailscan.policy import Policy
     from mailscan.verdict import Verdict
 
 HELP = """Show what a message is made of: its parts, what they really are, and how it can be read in more than one way.
 
-MESSAGE is a file; without it, or for "-", standard input is read. Nothing is asked outside, unless --rules, or an
-option about the policy or the envelope, has the rules asked too.
+MESSAGE is a file; without it, or for "-", standard input is read. x.jsonl:12 is the message of row 12 that `mailscan
+audit --out x.jsonl` wrote, with the evidence of that row; archive.mbox:34567 is the message that begins there in an
+archive. Nothing is asked outside, unless --rules, or an option about policy or envelope, has the rules asked too.
 
 \b
 Examples:
@@ -59,15 +61,24 @@ def show(
     asked = rules or any(value not in (None, []) for key, value in values.items() if key != "timeout")
     policy = load_policy(find_policy(request.policy, os.environ, os.geteuid())) if asked else None
     limits = Limits({}) if policy is None else policy.limits
-    raw = read_message(None if path == "-" else path, limits.message_size, Streams(0, 1, 2))
-    request.envelope, message = with_envelope(request, raw)
+    row = found(path)
+    if row is None:
+        raw = read_message(None if path == "-" else path, limits.message_size, Streams(0, 1, 2))
+        request.envelope, message = with_envelope(request, raw)
+    else:
+        message = Message(row.raw)
+        if not request.enveloped:
+            request.envelope = row.envelope
     if headers:
         _print_headers(message, _part_at(message, part_path or "1"), everything)
         return
     if part_path is not None:
         _write_part(_part_at(message, part_path))
         return
-    verdict, account = (None, "") if policy is None else _judge(request, message, policy)
+    if policy is None:
+        verdict, account = (None, "") if row is None else (row.verdict, row.account)
+    else:
+        verdict, account = _judge(request, message, policy)
     started = time.monotonic()
 
     def remaining() -> float:

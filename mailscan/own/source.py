@@ -73,7 +73,7 @@ class Source:
     @property
     def is_elspy(self) -> bool:
         """Whether it is a file written for elspy."""
-        if b"local_scan" not in self.octets or self.attribute:
+        if (b"local_scan" not in self.octets and b"elspy" not in self.octets) or self.attribute:
             return False
         from mailscan.elspy import is_elspy
 

@@ -1,0 +1,1 @@
+"""Judging whole archives: tasks of plain data go out to workers, rows of plain data come back in archive order."""

@@ -1,0 +1,103 @@
+"""The files that rows become: CSV, Parquet, SQLite. All are made of `COLUMNS`."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import sqlite3
+from itertools import islice
+
+from mailscan.audit.rows import COLUMNS, JSON, NAMES, TEXTS, read_rows
+from mailscan.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import Any
+
+    from mailscan.audit.rows import Row
+
+ENDINGS = (".jsonl", ".csv", ".parquet", ".sqlite")
+TABLE = "mail"
+_BATCH = 5000
+_SQL = {"integer": "INTEGER", "number": "REAL"}
+_LISTS = {column.name for column in COLUMNS if column.kind in (TEXTS, JSON)}
+
+
+def check_format(out: str) -> None:
+    """Refuse a path whose ending names no format, and a format whose library is missing. Raises `UsageError`."""
+    if not out.endswith(ENDINGS):
+        raise UsageError(f"--out {out}: the ending says the format: {', '.join(ENDINGS)}")
+    if out.endswith(".parquet"):
+        try:
+            import pyarrow.parquet  # noqa: F401
+        except ImportError:
+            raise UsageError("--out: Parquet needs `pip install 'mailscan[parquet]'`") from None
+
+
+def write(rows: str, out: str) -> None:
+    """Make `out` of the .jsonl file `rows`; it appears whole, or not at all. Raises `OSError`."""
+    new = out + ".new"
+    writers: dict[str, Callable[[Iterable[Row], str], None]] = {
+        ".csv": _csv, ".parquet": _parquet, ".sqlite": _sqlite
+    }  # fmt: skip
+    try:
+        writers[os.path.splitext(out)[1]](read_rows(rows), new)
+        with open(new, "rb") as file:
+            os.fsync(file.fileno())
+        os.replace(new, out)
+    except sqlite3.Error as error:
+        raise OSError(None, str(error)) from None
+    finally:
+        if os.path.exists(new):
+            os.unlink(new)
+
+
+def _flat(row: Row) -> list[Any]:
+    """The values in the order of the columns, lists and tables as JSON text."""
+    return [json.dumps(row[name]) if name in _LISTS else row[name] for name in NAMES]
+
+
+def _csv(rows: Iterable[Row], path: str) -> None:
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(NAMES)
+        writer.writerows(map(_flat, rows))
+
+
+def _sqlite(rows: Iterable[Row], path: str) -> None:
+    if os.path.exists(path):
+        os.unlink(path)
+    columns = ", ".join(f"{column.name} {_SQL.get(column.kind, 'TEXT')}" for column in COLUMNS)
+    database = sqlite3.connect(path)
+    try:
+        # The file is new, and put in its place when it is whole: a journal would guard nothing.
+        database.execute("PRAGMA journal_mode = OFF")
+        database.execute("PRAGMA synchronous = OFF")
+        database.execute(f"CREATE TABLE {TABLE} ({columns})")
+        database.executemany(f"INSERT INTO {TABLE} VALUES ({', '.join('?' * len(COLUMNS))})", map(_flat, rows))
+        database.commit()
+    finally:
+        database.close()
+
+
+def _parquet(rows: Iterable[Row], path: str) -> None:
+    import pyarrow
+    from pyarrow.parquet import ParquetWriter
+
+    kinds = {"integer": pyarrow.int64(), "number": pyarrow.float64(), TEXTS: pyarrow.list_(pyarrow.string())}
+    schema = pyarrow.schema([(column.name, kinds.get(column.kind, pyarrow.string())) for column in COLUMNS])
+    with ParquetWriter(path, schema, compression="zstd") as writer:
+        for some in _batches(rows):
+            for row in some:
+                for column in COLUMNS:
+                    if column.kind == JSON:
+                        row[column.name] = json.dumps(row[column.name])
+            writer.write_batch(pyarrow.RecordBatch.from_pylist(some, schema))
+
+
+def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    left = iter(rows)
+    while some := list(islice(left, _BATCH)):
+        yield some

@@ -1,0 +1,91 @@
+"""What a worker of a backtest does: both policies judge each message, which is read and parsed once."""
+
+from __future__ import annotations
+
+import json
+import time
+
+from mailscan.audit.deciders import deciders
+from mailscan.audit.innocence import Letter
+from mailscan.audit.rows import row, to_line
+from mailscan.audit.tally import Tally
+from mailscan.audit.work import Judge
+from mailscan.mail import Mail
+from mailscan.message import Message
+from mailscan.pipeline import scan
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from mailscan.audit.rows import Row
+    from mailscan.audit.settings import Settings
+    from mailscan.policy import Policy
+    from mailscan.verdict import Verdict
+
+    # (outcome by the old policy, by the new one, what its header tells of who wrote to whom, its row if they differ)
+    Pair = tuple[str, str, list[object], Row | None]
+
+# What can become of a mail, the best for it first. `quarantine` is accepted and held.
+OUTCOMES = ("accept", "quarantine", "tempfail", "reject")
+REFUSED = ("tempfail", "reject")
+# Columns that the row of a changed mail has beyond those of an audit, whose own are by the new policy.
+OLD = ("verdict", "code", "rule", "rules", "deciders", "score", "evidence", "errors")
+
+
+class Pairs(Judge):
+    """The old policy and the new one. What `judge` gives as lines are pairs, for `pairs_of`; the tally counts."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        for policy in self.policies:
+            # On trial everything is accepted, and there would be nothing to compare.
+            policy.site.trial = False
+
+    def judge(self, messages: Iterable[tuple[str, int, bytes]]) -> tuple[tuple[bytes, ...], tuple[Tally, ...]]:
+        """The pair of each message, as a line of JSON."""
+        tally = Tally()
+        lines = []
+        for message in messages:
+            lines.append(to_line({"pair": self._pair(*message)}))
+            tally.messages += 1
+        return (b"".join(lines),), (tally,)
+
+    def _pair(self, source: str, offset: int, raw: bytes) -> list[object]:
+        message = Message(raw)
+        judged = [self._judged(message, at) for at in range(2)]
+        (before, earlier, _), (after, mail, ms) = judged
+        was, becomes = outcome(before), outcome(after)
+        letter = list(Letter(message, mail.envelope).plain())
+        if was == becomes:
+            return [was, becomes, letter, None]
+        changed = row(source, offset, mail, after, ms, self.policies[1])
+        old = row(source, offset, earlier, before, 0.0, self.policies[0])
+        changed.update({f"old_{name}": old[name] for name in OLD})
+        changed["alone"] = not _refused_without(after, self.policies[1])
+        return [was, becomes, letter, changed]
+
+    def _judged(self, message: Message, at: int) -> tuple[Verdict, Mail, float]:
+        began = time.perf_counter()
+        policy = self.policies[at]
+        mail = Mail(self.envelopes[at].of(message), message)
+        verdict = scan(mail, policy, self.outside(policy), thorough=True)
+        return verdict, mail, (time.perf_counter() - began) * 1000
+
+
+def pairs_of(lines: bytes) -> Iterator[Pair]:
+    """The pairs that a worker wrote."""
+    for line in lines.splitlines():
+        was, becomes, letter, changed = json.loads(line)["pair"]
+        yield was, becomes, letter, changed
+
+
+def outcome(verdict: Verdict) -> str:
+    """What becomes of the mail: one of `OUTCOMES`."""
+    return "quarantine" if verdict.action == "accept" and verdict.quarantine else verdict.action
+
+
+def _refused_without(verdict: Verdict, policy: Policy) -> bool:
+    """Whether the mail would be refused by a rule even if the one that decided were not there."""
+    others = (action for rule, action in deciders(verdict, policy) if rule != verdict.rule)
+    return next(others, "accept") in REFUSED

@@ -1,0 +1,164 @@
+"""Where the rows of an audit go, so that nothing that stops it loses one or writes one twice.
+
+While it runs, rows are appended to `OUT.partial`, a line of JSON each, whatever OUT becomes at the end. At most a
+second later `OUT.progress` is replaced by one that says how many octets of rows are safe on the disk, and behind which
+task they end. Going on, the rows beyond that are cut off, and their task is done again. At the end OUT is made of the
+rows, and put in its place by a rename: it is there whole or not at all.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+
+from mailscan.audit.formats import write
+from mailscan.audit.rows import read_rows
+from mailscan.audit.run import Reached
+from mailscan.audit.totals import Totals
+from mailscan.errors import MailscanError, UsageError
+from mailscan.mailboxes.tasks import Position
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any, BinaryIO
+
+    from mailscan.audit.rows import Row
+    from mailscan.audit.work import Done
+
+VERSION = 1
+EVERY = 1.0
+
+
+class Store:
+    """The rows on their way to `out`. `about` says what is audited, and how: a pause must not change it."""
+
+    def __init__(self, out: str, about: dict[str, Any], *, resume: bool) -> None:
+        """Begin, or with `resume` go on where a run was stopped. Raises `MailscanError`."""
+        self.out = out
+        self.partial, self.progress = out + ".partial", out + ".progress"
+        self.about = about
+        self.totals = Totals()
+        self.reached = Reached()
+        self.octets = 0
+        self._saved = time.monotonic()
+        try:
+            descriptor = os.open(self.partial, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self.file: BinaryIO = open(descriptor, "r+b")  # noqa: SIM115 - open as long as the run goes on
+            fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if resume:
+                self._go_on()
+            elif os.path.exists(self.progress):
+                raise UsageError(
+                    f"{self.partial} is of a run that was stopped: --resume goes on, removing it forgets it"
+                )
+            self.file.seek(self.octets)
+            self.file.truncate()
+        except BlockingIOError:
+            raise UsageError(f"{self.partial}: another run is writing it") from None
+        except OSError as error:
+            raise self._failed(self.partial, error) from None
+
+    def _go_on(self) -> None:
+        try:
+            with open(self.progress, "rb") as file:
+                state = json.load(file)
+        except FileNotFoundError:
+            return
+        except ValueError:
+            raise UsageError(f"{self.progress}: is not what a run wrote; remove it to begin anew") from None
+        for name, value in self.about.items():
+            if state["about"].get(name) != value:
+                raise UsageError(f"--resume: the {name} changed since; remove {self.progress} to begin anew")
+        if os.fstat(self.file.fileno()).st_size < state["octets"]:
+            raise UsageError(f"--resume: {self.partial} lacks rows; remove {self.progress} to begin anew")
+        self.octets = state["octets"]
+        if state["position"] is not None:
+            self.reached = Reached(Position(*state["position"]), state["begin"])
+            if state["stamp"] != stamp(self.reached.position.path):  # type: ignore[union-attr]
+                path = state["position"][1]
+                raise UsageError(f"--resume: {path} changed since; remove {self.progress} to begin anew")
+        self.totals = Totals(state["totals"])
+
+    def add(self, done: Done) -> None:
+        """Take the rows of one task; `reached` stands behind it already. Raises `MailscanError`."""
+        try:
+            for lines in done.lines[:1]:
+                self.file.write(lines)
+                self.octets += len(lines)
+            self.totals.add(done)
+            if time.monotonic() - self._saved > EVERY:
+                self.save()
+        except OSError as error:
+            raise self._failed(self.partial, error) from None
+
+    def save(self) -> None:
+        """Have all rows so far on the disk, and say so."""
+        self.file.flush()
+        os.fsync(self.file.fileno())
+        position = self.reached.position
+        state = {
+            "version": VERSION,
+            "about": self.about,
+            "octets": self.octets,
+            "position": position,
+            "begin": self.reached.begin,
+            "stamp": None if position is None else stamp(position.path),
+            "totals": self.totals.plain(),
+        }
+        with open(self.progress + ".new", "w", encoding="ascii") as file:
+            json.dump(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(self.progress + ".new", self.progress)
+        self._saved = time.monotonic()
+
+    def rows(self) -> Iterator[Row]:
+        """All rows so far, those from before a pause too. Raises `MailscanError`."""
+        try:
+            self.file.flush()
+            yield from read_rows(self.partial)
+        except (OSError, ValueError) as error:
+            raise MailscanError(f"{self.partial} cannot be read: {error}") from None
+
+    def finish(self) -> None:
+        """Make `out` of the rows. Raises `MailscanError`; what is there can be finished by `--resume`."""
+        try:
+            self.save()
+            if self.out.endswith(".jsonl"):
+                os.replace(self.partial, self.out)
+            else:
+                write(self.partial, self.out)
+                os.unlink(self.partial)
+            os.unlink(self.progress)
+        except OSError as error:
+            raise self._failed(self.out, error) from None
+        finally:
+            self.file.close()
+
+    def stop(self) -> None:
+        """Leave all so that `--resume` can go on."""
+        try:
+            self.save()
+        except OSError:
+            pass  # what was saved before stands
+        try:
+            self.file.close()
+        except OSError:
+            pass
+
+    def _failed(self, path: str, error: OSError) -> MailscanError:
+        return MailscanError(
+            f"{path} cannot be written: {error.strerror or error}; --resume goes on from what is saved"
+        )
+
+
+def stamp(path: str) -> list[int] | None:
+    """What changes when a file does: size and time; None for what is no file."""
+    try:
+        facts = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return [facts.st_size, facts.st_mtime_ns]

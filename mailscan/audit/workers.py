@@ -1,0 +1,92 @@
+"""Who does the work: processes of this machine, or of a Dask cluster, by executors of `concurrent.futures`."""
+
+from __future__ import annotations
+
+import ctypes
+import multiprocessing
+import os
+import signal
+import sys
+from concurrent.futures import ProcessPoolExecutor
+
+from mailscan.audit.work import Judge, work
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+    from typing import Protocol
+
+    from mailscan.audit.settings import Settings
+    from mailscan.audit.work import Done
+    from mailscan.mailboxes.tasks import Task
+
+    class Workers(Protocol):
+        """`jobs` tasks are worked on at a time; `submit` gives the future of one."""
+
+        jobs: int
+
+        def submit(self, task: Task) -> Future[Done]: ...
+        def renew(self) -> None: ...
+        def close(self) -> None: ...
+
+
+_PR_SET_PDEATHSIG = 1
+_JUDGE: Judge | None = None
+
+
+class LocalWorkers:
+    """So many processes of this machine. Use as a context manager, from one thread."""
+
+    def __init__(self, settings: Settings, jobs: int, judge: type[Judge] = Judge) -> None:
+        self.settings = settings
+        self.judge = judge
+        self.jobs = jobs
+        self._pool: ProcessPoolExecutor | None = None
+
+    def submit(self, task: Task) -> Future[Done]:
+        """Have a task done. Raises `BrokenProcessPool` after a worker died, until `renew` is called."""
+        if self._pool is None:
+            # Forked from a process without threads: a worker starts in a millisecond, with everything imported.
+            self._pool = ProcessPoolExecutor(
+                self.jobs, multiprocessing.get_context("fork"), begin, (self.settings, os.getpid(), self.judge)
+            )
+        return self._pool.submit(work_here, task)
+
+    def renew(self) -> None:
+        """New processes in the place of those that are no more."""
+        self.close()
+
+    def close(self) -> None:
+        """End them; what they still have in hand is not waited for."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+            self._pool = None
+
+    def __enter__(self) -> LocalWorkers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def begin(settings: Settings, parent: int | None, judge: type[Judge] = Judge) -> None:
+    """A worker's start: it ends with its parent, leaves interrupts to it, and loads the policies."""
+    global _JUDGE
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+    die_with(parent)
+    _JUDGE = judge(settings)
+
+
+def die_with(parent: int | None) -> None:
+    """Have this process killed when its parent is no more: nobody else would ever tell it to end."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if parent is not None and os.getppid() != parent:
+        os._exit(1)
+
+
+def work_here(task: Task) -> Done:
+    assert _JUDGE is not None
+    return work(task, _JUDGE)

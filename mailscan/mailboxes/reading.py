@@ -1,0 +1,244 @@
+"""The messages in one file or stream, whatever it is: a message, an mbox, tar or zip, compressed or not."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+
+from mailscan.mailboxes.mbox import Split, is_separator
+from mailscan.mailboxes.unpacking import MAGICS, Rest, broken, in_words, is_tar, tar_members, unpacked, zip_members
+from mailscan.mailboxes.window import Window
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import BinaryIO
+
+    from mailscan.mailboxes.unpacking import Readable
+
+    # (source, offset, octets)
+    Message = tuple[str, int, bytes]
+
+SINGLE, MBOX, PACKED = "message", "mbox", "packed"
+# An mbox may be looked for so far behind octets that are no message.
+_LOOK = 1 << 16
+_SHORT = 1 << 20
+_ZIP = b"PK\x03\x04"
+_FIELD = re.compile(rb"[!-9;-~]+[ \t]*:")
+# What mail readers keep beside the mail.
+_NOT_MAIL = ("dovecot", "courier", "maildirfolder", "maildirsize", "subscriptions", "cyrus.", ".mh_", ".mailboxlist")
+_NOT_MAIL_ENDINGS = (".msf", ".lock", ".cmeta", ".ev-summary", ".ev-summary-meta")
+# Compressed files in archives in compressed files …
+_DEEPEST = 4
+
+
+def is_mail_file(path: str) -> bool:
+    """Whether a file may hold mail, by its name: not what mail readers keep beside it."""
+    name = path.rpartition("/")[2]
+    return not name.startswith(_NOT_MAIL) and not name.endswith(_NOT_MAIL_ENDINGS)
+
+
+class Notes:
+    """What is to be told beside the messages: what was skipped, as (source, why), and the counts of each mbox."""
+
+    def __init__(self) -> None:
+        self.skipped: list[tuple[str, str]] = []
+        self.boxes: dict[str, list[int]] = {}
+        self.empty = 0  # files without an octet: nothing was lost
+        self.read = 0  # octets of the file, packed as it is
+        self.span: tuple[int | None, int | None] = (None, None)
+
+    def skip(self, source: str, why: object) -> None:
+        """Something of a source could not be read."""
+        self.skipped.append((source, in_words(why) if isinstance(why, Exception) else str(why)))
+
+    def box(self, source: str, counts: list[int]) -> None:
+        """Add to the counts of an mbox."""
+        known = self.boxes.get(source)
+        self.boxes[source] = [*map(sum, zip(known, counts, strict=True))] if known else counts
+
+    def taken(self) -> tuple[list[tuple[str, str]], dict[str, list[int]], int]:
+        """What was noted so far; the notes begin anew."""
+        noted = self.skipped, self.boxes, self.empty
+        self.skipped, self.boxes, self.empty = [], {}, 0
+        return noted
+
+
+def kind_of(path: str, notes: Notes) -> str | None:
+    """What a file is by its first octets; None, and noted, for what cannot be read."""
+    try:
+        with open_file(path) as file:
+            return _kind(file.read(_LOOK))
+    except (OSError, ValueError) as error:
+        notes.skip(path, error)
+        return None
+
+
+def open_file(path: str) -> BinaryIO:
+    """A regular file, opened to read. Raises `OSError`, and `ValueError` for what is none."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    file = open(descriptor, "rb", buffering=0)  # noqa: SIM115 - handed on
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
+        file.close()
+        raise ValueError("is a directory" if stat.S_ISDIR(mode) else "is no file")
+    return file
+
+
+def messages_in_file(path: str, notes: Notes, most: int) -> Iterator[Message]:
+    """The messages of a file, in order. What cannot be read is noted; nothing is raised."""
+    try:
+        with open_file(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            head = file.read(min(size, _SHORT)) if size else b""
+            if not head:
+                notes.empty += 1
+            elif len(head) == size and size <= most and _kind(head) == SINGLE:
+                yield path, 0, head
+            else:
+                yield from messages_in_stream(path, file, notes, most, head)
+    except (OSError, ValueError) as error:
+        notes.skip(path, error)
+
+
+def messages_in_stream(
+    source: str, file: Readable, notes: Notes, most: int, head: bytes = b"", depth: int = 0
+) -> Iterator[Message]:
+    """The messages of what can be read only once. `head` was read of it already."""
+    position = len(head)
+
+    def read(wanted: int) -> bytes:
+        nonlocal position
+        try:
+            octets = file.read(wanted)
+        except broken() as error:
+            notes.skip(source, f"cannot be read beyond octet {position}: {in_words(error)}")
+            return b""
+        position += len(octets)
+        if depth == 0:
+            notes.read = position
+        return octets
+
+    window = Window(read)
+    window.buffer = head
+    first = window.peek(0, _LOOK)
+    kind = _kind(first)
+    if kind == PACKED:
+        if depth >= _DEEPEST:
+            notes.skip(source, "is packed too many times")
+        elif first.startswith(_ZIP):
+            yield from _zip(source, file, notes, most)
+        elif is_tar(first):
+            yield from _tar(source, Rest(window), notes, most, depth)
+        else:
+            yield from _unpacked(source, Rest(window), first, notes, most, depth)
+    elif kind == MBOX:
+        yield from _mbox(source, window, first, notes, most)
+    elif first:
+        yield from _single(source, window, notes, most)
+    else:
+        notes.empty += 1
+
+
+def _single(source: str, window: Window, notes: Notes, most: int) -> Iterator[Message]:
+    while window.end <= most and window.extend():
+        pass
+    if window.end > most:
+        while window.extend():
+            window.drop(window.end)
+        notes.skip(source, too_large(0, window.end, most))
+    else:
+        yield source, 0, window.buffer
+
+
+def _mbox(source: str, window: Window, first: bytes, notes: Notes, most: int) -> Iterator[Message]:
+    """The messages of an mbox; one that begins with something else is read from its first message on."""
+    begin = mbox_begins(first)
+    if begin:
+        notes.skip(source, f"octets 0 to {begin} are no message")
+    split = Split(window, begin, None, most)
+    try:
+        for offset, size, octets in split.messages():
+            if octets is None:
+                notes.skip(source, too_large(offset, size, most))
+            else:
+                yield source, offset, octets
+    finally:
+        notes.box(source, split.counts)
+
+
+def _unpacked(source: str, rest: Rest, first: bytes, notes: Notes, most: int, depth: int) -> Iterator[Message]:
+    try:
+        inner = unpacked(rest, first)
+    except broken() as error:
+        notes.skip(source, in_words(error))
+        return
+    yield from messages_in_stream(source, inner, notes, most, b"", depth + 1)
+
+
+def _tar(source: str, rest: Rest, notes: Notes, most: int, depth: int) -> Iterator[Message]:
+    def skip(why: str) -> None:
+        notes.skip(source, why)
+
+    for name, inner in tar_members(rest, skip):
+        if is_mail_file(name):
+            yield from messages_in_stream(f"{source}!/{name}", inner, notes, most, b"", depth + 1)
+
+
+def _zip(source: str, file: Readable, notes: Notes, most: int) -> Iterator[Message]:
+    def skip(name: str, why: str) -> None:
+        notes.skip(f"{source}!/{name}" if name else source, why)
+
+    for name, inner in zip_members(file, skip):
+        if is_mail_file(name):
+            yield from messages_in_stream(f"{source}!/{name}", inner, notes, most, b"", 1)
+
+
+def messages_in_range(
+    path: str, start: int, stop: int, begin: int | None, notes: Notes, most: int
+) -> Iterator[Message]:
+    """The messages of an mbox that begin in a range. `notes.span` then says where the first and the next begin."""
+    split: Split | None = None
+    try:
+        with open_file(path) as file:
+            split = Split(Window.of_file(file.fileno(), start if begin is None else begin), begin, stop, most)
+            for offset, size, octets in split.messages():
+                if octets is None:
+                    notes.skip(path, too_large(offset, size, most))
+                else:
+                    yield path, offset, octets
+    except (OSError, ValueError) as error:
+        at = start if split is None or split.next is None else split.next
+        notes.skip(path, f"octets {at} to {stop} cannot be read: {in_words(error)}")
+    if split is not None:
+        notes.span = split.first, split.next
+        notes.box(path, split.counts)
+
+
+def _kind(first: bytes) -> str:
+    if first.startswith((*MAGICS, _ZIP)) or is_tar(first):
+        return PACKED
+    return MBOX if mbox_begins(first) is not None else SINGLE
+
+
+def mbox_begins(first: bytes) -> int | None:
+    """Where the first message of an mbox begins, by its first octets; None if it is no mbox.
+
+    What begins with a header field is a message, whatever it quotes; what begins with anything else, and holds a line
+    that begins a message, is an mbox whose beginning is damaged.
+    """
+    if first.startswith(b"From "):
+        return 0
+    if _FIELD.match(first):
+        return None
+    at = -1
+    while (at := first.find(b"\nFrom ", at + 1)) >= 0:
+        if is_separator(first, at + 1):
+            return at + 1
+    return None
+
+
+def too_large(offset: int, size: int, most: int) -> str:
+    """In words, that a message was not judged because of its size."""
+    return f"the message at octet {offset} has {size} octets, more than {most} ([limits] message_size)"
