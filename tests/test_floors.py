@@ -39,7 +39,7 @@ FLOORS: tuple[set[str], ...] = (
     | {"filetype", "inside", "wire"},
     {"filters", "userfile", "elspy"},
     {"rule", "doctor", "doubts", "starter", "policy", "pipeline", "cases"}
-    | {"render", "outgoing", "document", "explain", "journal", "structure", "reinject"},
+    | {"render", "outgoing", "document", "explain", "journal", "structure", "reinject", "mtaconfig"},
     {"cli", "__main__"},
 )
 DOORS_ONLY = {"click", "rich"}
