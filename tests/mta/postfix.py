@@ -36,7 +36,8 @@ setgid_group = postdrop
 myhostname = mx.rcpt.example
 mydomain = rcpt.example
 mydestination =
-mynetworks = 127.0.0.0/8
+# 192.0.2.0/24: clients that a test plays by XCLIENT.
+mynetworks = 127.0.0.0/8 192.0.2.0/24
 inet_interfaces = 127.0.0.1
 inet_protocols = ipv4
 local_recipient_maps =
@@ -82,7 +83,7 @@ layer {unpacked}/etc:/etc etc /etc
 layer /root root /root
 chmod 711 /root
 mount -t tmpfs -o size={room} tmpfs {own}/spool
-layer /var/spool spool/upper /var/spool 2> /dev/null || mount -t tmpfs tmpfs /var/spool
+mount --bind {own}/spool /var/spool
 echo ready
 exec sleep 100000
 """
@@ -133,8 +134,6 @@ class Postfix:
             (self.own / layer).mkdir()
             (self.own / f"{layer}.work").mkdir()
         script = _MOUNT.format(own=self.own, unpacked=package, room=self.room)
-        script = script.replace(f"layer /var/spool spool/upper /var/spool 2> /dev/null || mount -t tmpfs tmpfs",
-                                f"mount --bind {self.own}/spool")
         self.keeper = subprocess.Popen(["unshare", "-m", "sh", "-c", script], stdout=subprocess.PIPE)
         assert self.keeper.stdout is not None
         assert self.keeper.stdout.readline() == b"ready\n", "no mount namespace"
@@ -159,8 +158,11 @@ class Postfix:
         for number, file in ((2, "master.cf"), (3, "main.cf")):
             with open(etc / "postfix" / file, "ab") as out:
                 out.write(self.site.snippet("postfix", number))
-        self.inside("sh", "-c", "mkdir -p -m 755 /var/spool/mailscan-postfix && "
-                    "install -d -o postfix /var/spool/mailscan-postfix-data")
+        self.inside(
+            "sh",
+            "-c",
+            "mkdir -p -m 755 /var/spool/mailscan-postfix && install -d -o postfix /var/spool/mailscan-postfix-data",
+        )
         self.inside("postfix", "set-permissions", check=False)
 
     def inside(self, *words: str, input: bytes = b"", check: bool = True) -> subprocess.CompletedProcess[bytes]:
@@ -209,7 +211,9 @@ class Postfix:
         """How many mails lie in the queue; those that are being tried make it another number each time."""
         queue = self.root / "var/spool/mailscan-postfix"
         held = {one: sum(1 for file in (queue / one).rglob("*") if file.is_file()) for one in ("deferred", "hold")}
-        busy = sum(1 for one in ("maildrop", "incoming", "active") for file in (queue / one).rglob("*") if file.is_file())
+        busy = sum(
+            1 for one in ("maildrop", "incoming", "active") for file in (queue / one).rglob("*") if file.is_file()
+        )
         self._changes += busy
         return held["deferred"] + held["hold"] + (10_000 + self._changes if busy else 0)
 
