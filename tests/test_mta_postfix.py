@@ -102,3 +102,30 @@ def test_a_mail_at_the_size_limit_is_not_too_large_for_its_new_header(postfix: P
         postfix.inside("postconf", "message_size_limit=30000000")
         postfix.inside("postfix", "reload")
         postfix.wait_for(postfix.port)
+
+
+def test_one_refused_recipient_on_the_way_back_keeps_the_mail_for_all(postfix: Postfix, site: Site) -> None:
+    site.become("well", {"policy.toml": '[log]\nto = "none"\n'})
+    key = "127.0.0.1:10026/inet/smtpd_recipient_restrictions"
+    refusing = "check_recipient_access,inline:{two@rcpt.example=REJECT},permit_mynetworks,reject"
+    for value, owed in ((refusing, (0, 0, 1)), ("permit_mynetworks,reject", (1, 0, 0))):
+        postfix.inside("postconf", "-P", f"{key}={value}")
+        postfix.inside("postfix", "reload")
+        postfix.wait_for(10026)
+        recipients = ["jane@rcpt.example", "two@rcpt.example"]
+        assert postfix.submit("joe@sender.example", recipients, b"Subject: x\n\ny\n")[0] == 250
+        found = postfix.outcome()
+        assert (len(found.delivered), len(found.bounces), found.deferred) == owed
+
+
+def test_a_user_that_is_not_there(postfix: Postfix, site: Site) -> None:
+    site.become("well", {"policy.toml": '[log]\nto = "none"\n'})
+    users = postfix.root / "etc/passwd"
+    text = users.read_text()
+    users.write_text(text.replace("\nmailscan:", "\nsomebody:"))
+    postfix.inside("postfix", "reload")
+    try:
+        assert "jane@rcpt.example" in kept(postfix)
+    finally:
+        users.write_text(text)
+        postfix.inside("postfix", "reload")
