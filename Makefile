@@ -7,6 +7,7 @@ SECONDS ?= 60
 help:
 	@echo "check  style and types        test   the whole test run       bless  rewrite expected output"
 	@echo "bench  ratios to peers        fuzz   mutated mail             soak   many mails in one process"
+	@echo "matrix every mailer, every column (docs/mta/matrix.md)"
 	@echo "       fuzz and soak: SECONDS=3600 for an hour"
 
 .venv/made: pyproject.toml
@@ -25,6 +26,9 @@ test: .venv/made
 bless: .venv/made
 	$(BIN)/python -m pytest tests/test_cases.py tests/test_docs.py --bless
 
+matrix: .venv/made
+	cd tests && ../$(BIN)/python -m mta.matrix
+
 bench: .venv/made
 	$(BIN)/python -m bench.startup
 	$(BIN)/python -m bench.reader
@@ -38,4 +42,4 @@ fuzz: .venv/made
 soak: .venv/made
 	$(BIN)/python -m bench.soak --seconds $(SECONDS)
 
-.PHONY: help check test bless bench fuzz soak
+.PHONY: help matrix check test bless bench fuzz soak

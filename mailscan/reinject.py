@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from mailscan.errors import MailscanError
+from mailscan.errors import MailscanError, OutOfTime
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,21 +45,33 @@ def by_program(program: str, sender: str, recipients: Sequence[str], octets: byt
 
 
 def by_smtp(address: str, sender: str, recipients: Sequence[str], octets: bytes, seconds: float) -> None:
-    """Give the mail to an SMTP server (RFC 5321) at HOST:PORT or [V6]:PORT. Raises `MailscanError`."""
+    """Give the mail to an SMTP server (RFC 5321) at HOST:PORT or [V6]:PORT. Raises `MailscanError`.
+
+    `seconds` are for all of it, however slowly the server answers.
+    """
     import smtplib
+    import socket
     from contextlib import suppress
+
+    from mailscan.timer import Limit
 
     host, _, port = address.rpartition(":")
     if not host or not port.isdigit():
         raise MailscanError(f'--smtp wants HOST:PORT or [V6]:PORT, not "{address}"')
+    # Without a name of ours, smtplib asks the DNS for one.
+    name = socket.gethostname()
     try:
-        server = smtplib.SMTP(host.strip("[]"), int(port), timeout=seconds)
-        try:
-            _send(server, sender, recipients, octets)
-            with suppress(OSError, smtplib.SMTPException):  # it was taken, however the server says farewell
-                server.putcmd("quit")
-        finally:
-            server.close()
+        with Limit(seconds):
+            server = smtplib.SMTP(host.strip("[]"), int(port), name if "." in name else "[127.0.0.1]", timeout=seconds)
+            try:
+                _send(server, sender, recipients, octets)
+            finally:
+                # It was taken, or it was not, however the server says farewell.
+                with suppress(OSError, smtplib.SMTPException):
+                    server.putcmd("quit")
+                server.close()
+    except OutOfTime:
+        raise MailscanError(f"{address} did not take the mail in {seconds:.0f} s") from None
     except (smtplib.SMTPException, OSError, ValueError) as error:
         raise MailscanError(f"{address} did not take the mail: {' '.join(str(error).split())[:_MOST]}") from None
 
@@ -71,8 +83,10 @@ def _send(server: Any, sender: str, recipients: Sequence[str], octets: bytes) ->
     if not is_ascii or not octets.isascii():
         if server.has_extn("8bitmime"):
             options.append("BODY=8BITMIME")
-        if not is_ascii or (server.has_extn("smtputf8") and not octets.partition(b"\n\n")[0].isascii()):
-            options.append("SMTPUTF8")  # RFC 6531
+        # RFC 6531, for addresses only. A header with raw octets came without it from many a sender, and asking for it
+        # now would make the next hop refuse the mail that does not have it.
+        if not is_ascii:
+            options.append("SMTPUTF8")
             server.command_encoding = "utf-8"
     _expect(server.mail(sender, options), "MAIL FROM", (250,))
     for recipient in recipients:

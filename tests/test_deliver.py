@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -143,7 +143,8 @@ def server(refused: bytes = b"") -> Iterator[tuple[str, list[bytes]]]:
 
         def serve() -> None:
             peer, _ = listening.accept()
-            with peer, peer.makefile("rwb", buffering=0) as wire:
+            # Reset: the client did not wait for the answer to its QUIT.
+            with suppress(ConnectionResetError), peer, peer.makefile("rwb", buffering=0) as wire:
                 wire.write(b"220 here\r\n")
                 while line := wire.readline():
                     heard.append(line)
@@ -190,3 +191,42 @@ def test_a_server_that_refuses_anything_is_given_nothing(mailer: Mailer, refused
 def test_a_server_that_is_not_there(mailer: Mailer) -> None:
     assert mailer.run("--smtp", "127.0.0.1:1", "--sender", "a@b", "--", "b@example.com").returncode == 75
     assert mailer.run("--smtp", "nonsense", "--sender", "a@b", "--", "b@example.com").returncode == 75
+
+
+def test_raw_octets_in_a_header_do_not_ask_for_smtputf8(mailer: Mailer) -> None:
+    with server() as (address, heard):
+        mail = "Subject: Grüße\n\nx\n".encode()
+        assert (
+            mailer.run("--smtp", address, "--sender", "a@b.example", "--", "b@example.com", mail=mail).returncode == 0
+        )
+    assert heard[1] == b"mail FROM:<a@b.example> BODY=8BITMIME\r\n"
+    with server() as (address, heard):
+        assert mailer.run("--smtp", address, "--sender", "ü@b.example", "--", "b@example.com").returncode == 0
+    assert heard[1] == "mail FROM:<ü@b.example> BODY=8BITMIME SMTPUTF8\r\n".encode()
+
+
+def test_a_server_that_dribbles_does_not_hold_it_for_ever(mailer: Mailer) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            peer, _ = listening.accept()
+            with peer:
+                try:
+                    while True:
+                        peer.sendall(b"220-wait\r\n")
+                        threading.Event().wait(0.2)
+                except OSError:
+                    pass
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        address = f"127.0.0.1:{listening.getsockname()[1]}"
+        done = mailer.run("--timeout", "2", "--smtp", address, "--sender", "a@b", "--", "b@example.com")
+        assert done.returncode == 75
+        assert b"did not take the mail in" in done.stderr
+        thread.join(10)
+
+
+def test_a_client_that_calls_itself_two_dashes(mailer: Mailer) -> None:
+    assert mailer.run("--helo", "--", "--auth-user", "--", "--sender", "a@b", "--", "b@example.com").returncode == 0
+    assert mailer.args[5:] == ["b@example.com"]

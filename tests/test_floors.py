@@ -39,7 +39,7 @@ FLOORS: tuple[set[str], ...] = (
     | {"filetype", "inside", "wire", "mailboxes"},
     {"filters", "userfile", "own", "elspy"},
     {"rule", "doctor", "doubts", "starter", "policy", "pipeline", "cases"}
-    | {"render", "outgoing", "document", "explain", "journal", "structure", "reinject", "slips"},
+    | {"render", "outgoing", "document", "explain", "journal", "structure", "reinject", "slips", "mtaconfig"},
     {"cli", "audit", "report", "__main__"},
 )
 DOORS_ONLY = {"click", "rich"}

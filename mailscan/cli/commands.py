@@ -19,6 +19,7 @@ from mailscan.cli.audit import SHARED as AUDIT_SHARED
 from mailscan.cli.audit import audit
 from mailscan.cli.cases import test_command
 from mailscan.cli.doctor import HELP as DOCTOR_HELP
+from mailscan.cli.mtaconfig import mta_config
 from mailscan.cli.options import DELIVER_OPTIONS, SCAN_OPTIONS, ScanOption
 from mailscan.cli.people import list_filters, show_filter, versions
 from mailscan.cli.show import HELP as SHOW_HELP
@@ -271,6 +272,7 @@ group.add_command(
 group.add_command(tryout.command([*map(click_option, tryout.OPTIONS)]))
 group.add_command(test_command)
 group.add_command(backtest.command)
+group.add_command(mta_config)
 
 
 def _show_version(context: click.Context) -> None:

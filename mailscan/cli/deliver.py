@@ -30,10 +30,7 @@ def deliver(args: Sequence[str], streams: Streams, environ: Mapping[str, str]) -
     Raises `UsageError` for a command line that is not understood; later failures are told here.
     """
     started = time.monotonic()
-    words, recipients = list(args), []
-    if "--" in words:
-        recipients = words[words.index("--") + 1 :]
-        words = words[: words.index("--")]
+    words, recipients = _split(args)
     values, wrong = read(words, DELIVER_OPTIONS)
     if wrong:
         raise UsageError(f"{wrong}; see `mailscan deliver --help`")
@@ -45,6 +42,17 @@ def deliver(args: Sequence[str], streams: Streams, environ: Mapping[str, str]) -
         status = report("text", error, streams, soft_exit=False)
         briefly(lambda: run.log(None, why))
         return status
+
+
+def _split(args: Sequence[str]) -> tuple[list[str], list[str]]:
+    """(the options, the recipients behind `--`). A `--` that is an option's value, as a client may call itself in
+    HELO, ends nothing.
+    """
+    valued = {option.name for option in DELIVER_OPTIONS if option.metavar}
+    at = 0
+    while at < len(args) and args[at] != "--":
+        at += 2 if args[at] in valued else 1
+    return list(args[:at]), list(args[at + 1 :])
 
 
 def _with_envelope(values: Values, recipients: list[str], environ: Mapping[str, str]) -> Request:
@@ -74,6 +82,8 @@ class _Delivery(Run):
     ) -> None:
         super().__init__(request, streams, environ, started)
         self.values = values
+        # The verdict comes early enough for the mail to be handed on: cut off there, it would come twice.
+        self.kept_back = min(max(self.kept_back, request.timeout / 5), 30.0)
 
     def deliver(self) -> int:
         """Read, judge, hand on, explain and log. Raises what stops it before that."""

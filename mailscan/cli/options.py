@@ -86,7 +86,7 @@ DELIVER_OPTIONS = (
     ScanOption("--quarantine", "ADDR", "Where refused mail goes with --on-reject quarantine."),
     ScanOption("--from-environment", "", "Take SENDER and RECIPIENT from the environment, as Exim's pipe gives them."),
     ScanOption("--sendmail", "PATH", "The program that mail is handed to.", default="/usr/sbin/sendmail"),
-    ScanOption("--smtp", "ADDR", "Hand mail to this SMTP server instead: HOST:PORT, [V6]:PORT or unix:/path."),
+    ScanOption("--smtp", "ADDR", "Hand mail to this SMTP server instead: HOST:PORT or [V6]:PORT."),
 )  # fmt: skip
 
 

@@ -1,0 +1,58 @@
+"""`mailscan mta-config`: the configuration that a mailer needs, as text that ran in the tests."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+
+import click
+
+from mailscan.errors import MailscanError
+from mailscan.mtaconfig import DOORS, snippet
+
+HELP = """Print the configuration that the mailer NAME needs to call mailscan; without NAME, list them.
+
+What is printed is what the tests install in the real mailers. It consists of files, each below a line that says where
+it belongs; --file writes one of them alone, to be installed as it is.
+
+\b
+Examples:
+  mailscan mta-config exim
+  mailscan mta-config postfix --policy /etc/mailscan/policy.toml
+  mailscan mta-config postfix --file 1 > /usr/local/lib/mailscan/guard
+"""
+
+
+def _command() -> str:
+    """Where mailscan is installed: the program that runs, if it is called so, else the one on the path."""
+    running = os.path.abspath(sys.argv[0])
+    if os.path.basename(running) == "mailscan" and os.access(running, os.X_OK):
+        return running
+    return shutil.which("mailscan") or os.path.join(os.path.dirname(sys.executable), "mailscan")
+
+
+@click.command("mta-config", help=HELP, short_help="Print the configuration that a mailer needs.")
+@click.argument("name", required=False)
+@click.option("--policy", metavar="PATH", help="The policy file.  [default: where mailscan looks by itself]")
+@click.option("--command", metavar="PATH", help="Where mailscan is installed.  [default: this one]")
+@click.option(
+    "--timeout", metavar="SECONDS", type=float, help="For one message.  [default: the mailer's limit, less some]"
+)
+@click.option("--file", "number", metavar="N", type=int, help="Write only the Nth file, without the lines about it.")
+def mta_config(
+    name: str | None, policy: str | None, command: str | None, timeout: float | None, number: int | None
+) -> None:
+    """See HELP."""
+    if name is None:
+        width = max(map(len, DOORS))
+        for one, door in DOORS.items():
+            click.echo(f"{one:{width}}  {door.title}" + (" (not in this version)" if door.daemon else ""))
+        return
+    printed = snippet(name, command or _command(), policy, timeout)
+    if number is None:
+        click.echo(printed.text, nl=False)
+    elif not 1 <= number <= len(printed.files):
+        raise MailscanError(f"--file: {name} has the files 1 to {len(printed.files)}, not {number}")
+    else:
+        click.echo(printed.files[number - 1][2], nl=False)
