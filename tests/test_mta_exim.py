@@ -27,3 +27,72 @@ def row(request: pytest.FixtureRequest) -> Iterator[Exim]:
 @pytest.mark.parametrize("column", COLUMNS, ids=lambda column: column.name)
 def test_column(row: Exim, column: Column) -> None:
     run(column, row, row.site)
+
+
+TRAP = """
+[[filter]]
+use = "spamtrap"
+local_parts = ["trap"]
+domains = ["rcpt.example"]
+action = "reject"
+scope = "recipient"
+"""
+OTHERS = ["jane@rcpt.example", "trap@rcpt.example", '"a, b"@rcpt.example']
+
+
+def test_a_recipient_is_taken_out_or_the_mail_waits(row: Exim) -> None:
+    """The DATA ACL cannot change recipients: there nothing may go to one that the policy took out."""
+    column = Column("trap", "", "accept", policy=TRAP)
+    row.site.become("well", column.files())
+    code, _ = row.submit(column.sender, OTHERS, column.octets)
+    outcome = row.outcome()
+    got = sorted(one for mail in outcome.delivered for one in mail.recipients)
+    if row.name == "exim":
+        assert (code, got) == (451, [])
+        assert "other recipients, which the DATA ACL cannot do" in row.log()
+    else:
+        assert (code, got) == (250, sorted(set(OTHERS) - {"trap@rcpt.example"}))
+
+
+@pytest.mark.parametrize(("state", "subject"), [("well", "ADV: buy"), ("well", "LATER: a letter"), ("missing", "x")])
+def test_refused_mail_of_this_machine_is_told_to_its_sender(row: Exim, state: str, subject: str) -> None:
+    """There is no "later" for a program: Exim sends the mail back to who handed it in, also while mailscan is missing."""
+    column = Column("local", "", "reject", subject=subject)
+    row.site.become(state, column.files())
+    code, text = row.submit(column.sender, list(column.recipients), column.octets, local=True)
+    outcome = row.outcome()
+    if row.kind == "queue":
+        assert code == 250 and (outcome.delivered or outcome.deferred)
+    else:
+        assert not outcome.delivered and not outcome.deferred, (code, text, outcome)
+        (bounce,) = outcome.bounces
+        assert column.octets.partition(b"\n\n")[2] in bounce, (bounce, text)
+
+
+def test_what_was_handed_back_is_judged_once(row: Exim) -> None:
+    """And a sender who writes the mark of mailscan, or its user's name, is judged all the same."""
+    column = Column("once", "", "accept", more="X-Mailscan-Verdict: accept\n", sender="mailscan@rcpt.example")
+    row.site.become("well", column.files())
+    assert row.submit(column.sender, list(column.recipients), column.octets)[0] == 250
+    (mail,) = row.outcome().delivered
+    assert mail.octets.count(b"X-Seen: ") == 1
+
+
+def test_a_plug_in_for_another_interface_accepts_nothing(row: Exim) -> None:
+    if row.name != "exim-local-scan":
+        pytest.skip("there is a plug-in only in local_scan")
+    source, library = (f"/usr/local/lib/mailscan/local_scan.{end}" for end in ("c", "so"))
+    build = "gcc -shared -fPIC -I/usr/include/exim4 -o"
+    row.site.become("well", COLUMNS[0].files())
+    try:
+        change = f"sed 's/return LOCAL_SCAN_ABI_VERSION_MAJOR;/return 5;/' {source} > /tmp/other.c"
+        done = row.call("sh", "-c", f"{change} && {build} {library}.new /tmp/other.c && mv {library}.new {library}")
+        assert done.returncode == 0, done.stderr
+        code, _ = row.submit("joe@sender.example", ["jane@rcpt.example"], COLUMNS[0].octets)
+        outcome = row.outcome()
+        assert code == 451 and not outcome.delivered, (code, row.log()[-500:])
+        assert row.call("rm", library).returncode == 0
+        assert row.submit("joe@sender.example", ["jane@rcpt.example"], COLUMNS[0].octets)[0] == 451
+        assert not row.outcome().delivered
+    finally:
+        row.call("sh", "-c", f"{build} {library} {source}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import shutil
@@ -125,7 +126,19 @@ class Exim:
         subprocess.run(["mount", "--bind", str(site.folder), str(site.folder)], check=True)
         subprocess.run(["mount", "--make-shared", str(site.folder)], check=True)
         self.holder = subprocess.Popen(
-            ["unshare", "-m", "--propagation", "slave", "sh", "-c", _MOUNTS, "sh", str(root), str(written), sys.base_prefix],
+            [
+                "unshare",
+                "-m",
+                "--propagation",
+                "slave",
+                "sh",
+                "-c",
+                _MOUNTS,
+                "sh",
+                str(root),
+                str(written),
+                sys.base_prefix,
+            ],
             stdout=subprocess.PIPE,
         )
         assert self.holder.stdout and self.holder.stdout.readline() == b"ready\n"
@@ -200,7 +213,8 @@ class Exim:
                 code, text = server.docmd("RCPT", f"TO:<{one}>")
                 assert code == 250, (one, text)
             code, text = server.data(octets.replace(b"\n", b"\r\n"))
-            server.quit()
+            with contextlib.suppress(smtplib.SMTPException):  # after a panic Exim says no farewell
+                server.quit()
             return code, text.decode("utf-8", "replace")
         finally:
             server.close()
