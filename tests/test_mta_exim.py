@@ -56,7 +56,7 @@ def test_a_recipient_is_taken_out_or_the_mail_waits(row: Exim) -> None:
 
 @pytest.mark.parametrize(("state", "subject"), [("well", "ADV: buy"), ("well", "LATER: a letter"), ("missing", "x")])
 def test_refused_mail_of_this_machine_is_told_to_its_sender(row: Exim, state: str, subject: str) -> None:
-    """There is no "later" for a program: Exim sends the mail back to who handed it in, also while mailscan is missing."""
+    """A program knows no "later": Exim sends the mail back to who handed it in, even while mailscan is missing."""
     column = Column("local", "", "reject", subject=subject)
     row.site.become(state, column.files())
     code, text = row.submit(column.sender, list(column.recipients), column.octets, local=True)
@@ -90,9 +90,36 @@ def test_a_plug_in_for_another_interface_accepts_nothing(row: Exim) -> None:
         assert done.returncode == 0, done.stderr
         code, _ = row.submit("joe@sender.example", ["jane@rcpt.example"], COLUMNS[0].octets)
         outcome = row.outcome()
-        assert code == 451 and not outcome.delivered, (code, row.log()[-500:])
+        assert code == 421 and not outcome.delivered, (code, row.log()[-500:])
+        assert "compiled for version 5.0" in row.log()
         assert row.call("rm", library).returncode == 0
         assert row.submit("joe@sender.example", ["jane@rcpt.example"], COLUMNS[0].octets)[0] == 451
         assert not row.outcome().delivered
     finally:
         row.call("sh", "-c", f"{build} {library} {source}")
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "echo verdict=accept; exit 1",
+        "echo warning; echo verdict=accept",
+        "echo verdict=accept; echo verdict=reject",
+        "echo verdict=accepted",
+        "echo 'x verdict=accept'",
+        "exit 0",
+        "echo verdict=accept; kill -9 $$",
+        "head -c 3000000 /dev/zero | tr '\\0' x",
+        "exec >&-; sleep 0.2; exit 3",
+    ],
+)
+def test_an_answer_that_is_none_accepts_nothing(row: Exim, script: str) -> None:
+    """Whatever stands where mailscan should be."""
+    if row.kind == "queue":
+        pytest.skip("the pipe is told by exit status")
+    row.site.become("well", COLUMNS[0].files())
+    row.site.command.write_text(f"#!/bin/sh\n{script}\n")
+    code, text = row.submit("joe@sender.example", ["jane@rcpt.example"], COLUMNS[0].octets)
+    outcome = row.outcome()
+    assert code == 451, (code, text)
+    assert not outcome.delivered and not outcome.deferred
