@@ -123,3 +123,11 @@ def test_an_answer_that_is_none_accepts_nothing(row: Exim, script: str) -> None:
     outcome = row.outcome()
     assert code == 451, (code, text)
     assert not outcome.delivered and not outcome.deferred
+
+
+def test_the_client_is_told(row: Exim) -> None:
+    """Rules that ask about it would be passed over without a word."""
+    row.site.become("well", COLUMNS[0].files())
+    assert row.submit("joe@sender.example", ["jane@rcpt.example"], COLUMNS[0].octets)[0] == 250
+    (mail,) = row.outcome().delivered
+    assert b"X-Seen: joe@sender.example 127.0.0.1 jane@rcpt.example\n" in mail.octets
