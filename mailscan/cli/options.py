@@ -87,7 +87,7 @@ DELIVER_OPTIONS = (
     ScanOption(
         "--from-environment",
         "",
-        "Take SENDER and RECIPIENT from the environment; MAILSCAN_CLIENT_IP, _CLIENT_NAME, _HELO, _AUTH_USER, _QUEUE_ID.",
+        "Take SENDER and RECIPIENT from the environment, and MAILSCAN_CLIENT_IP, _CLIENT_NAME, _HELO, _AUTH_USER.",
     ),
     ScanOption("--sendmail", "PATH", "The program that mail is handed to.", default="/usr/sbin/sendmail"),
     ScanOption("--smtp", "ADDR", "Hand mail to this SMTP server instead: HOST:PORT, [V6]:PORT or unix:/path."),

@@ -255,8 +255,8 @@ class EximPipe(Exim):
     name, kind, snippet = "exim-pipe", "queue", "exim-pipe"
     main = "trusted_users = MAIN_TRUSTED_USERS"
     acl = "  accept"
-    router = ".include /etc/exim4/conf.d/router/000_mailscan"
-    transport = ".include /etc/exim4/conf.d/transport/000_mailscan"
+    router = ".include /etc/exim4/conf.d/router/050_mailscan"
+    transport = ".include /etc/exim4/conf.d/transport/05_mailscan"
 
 
 class EximLocalScan(Exim):
