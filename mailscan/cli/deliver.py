@@ -58,10 +58,13 @@ def _split(args: Sequence[str]) -> tuple[list[str], list[str]]:
 def _with_envelope(values: Values, recipients: list[str], environ: Mapping[str, str]) -> Request:
     """What is asked, with sender and recipients from wherever they were given. Raises `UsageError`."""
     if values["from_environment"]:
-        if "SENDER" not in environ or not environ.get("RECIPIENT"):
+        # Exim sets RECIPIENT for one recipient, and gives several of them as arguments.
+        if "SENDER" not in environ or not (recipients or environ.get("RECIPIENT")):
             raise UsageError("--from-environment: SENDER and RECIPIENT are not set")
         values["sender"] = environ["SENDER"]
-        recipients = [*recipients, environ["RECIPIENT"]]
+        recipients = recipients or [environ["RECIPIENT"]]
+        for key in ("client_ip", "client_name", "helo", "auth_user", "queue_id"):
+            values[key] = values[key] or environ.get(f"MAILSCAN_{key.upper()}")
     request = Request(values)
     if values["sender"] is None:
         raise UsageError("deliver needs the envelope sender: --sender ADDR, with an empty one for the null sender")

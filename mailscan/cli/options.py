@@ -84,7 +84,11 @@ DELIVER_OPTIONS = (
         default="tag",
     ),
     ScanOption("--quarantine", "ADDR", "Where refused mail goes with --on-reject quarantine."),
-    ScanOption("--from-environment", "", "Take SENDER and RECIPIENT from the environment, as Exim's pipe gives them."),
+    ScanOption(
+        "--from-environment",
+        "",
+        "Take SENDER and RECIPIENT from the environment, and MAILSCAN_CLIENT_IP, _CLIENT_NAME, _HELO, _AUTH_USER.",
+    ),
     ScanOption("--sendmail", "PATH", "The program that mail is handed to.", default="/usr/sbin/sendmail"),
     ScanOption("--smtp", "ADDR", "Hand mail to this SMTP server instead: HOST:PORT or [V6]:PORT."),
 )  # fmt: skip

@@ -1,0 +1,133 @@
+"""Exim of Debian with the printed snippets, unchanged: every column at the DATA ACL, the pipe and local_scan."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from mta.columns import COLUMNS, Column, run
+from mta.exim import Exim, EximLocalScan, EximPipe
+from mta.site import Site
+
+
+@pytest.fixture(scope="module", params=[Exim, EximPipe, EximLocalScan], ids=lambda row: row.name)
+def row(request: pytest.FixtureRequest) -> Iterator[Exim]:
+    with tempfile.TemporaryDirectory(prefix="mailscan-", ignore_cleanup_errors=True) as folder:
+        one: Exim = request.param()
+        try:
+            one.start(Site(Path(folder)))
+            yield one
+        finally:
+            if hasattr(one, "hop"):
+                one.stop()
+
+
+@pytest.mark.parametrize("column", COLUMNS, ids=lambda column: column.name)
+def test_column(row: Exim, column: Column) -> None:
+    run(column, row, row.site)
+
+
+TRAP = """
+[[filter]]
+use = "spamtrap"
+local_parts = ["trap"]
+domains = ["rcpt.example"]
+action = "reject"
+scope = "recipient"
+"""
+OTHERS = ["jane@rcpt.example", "trap@rcpt.example", '"a, b"@rcpt.example']
+
+
+def test_a_recipient_is_taken_out_or_the_mail_waits(row: Exim) -> None:
+    """The DATA ACL cannot change recipients: there nothing may go to one that the policy took out."""
+    column = Column("trap", "", "accept", policy=TRAP)
+    row.site.become("well", column.files())
+    code, _ = row.submit(column.sender, OTHERS, column.octets)
+    outcome = row.outcome()
+    got = sorted(one for mail in outcome.delivered for one in mail.recipients)
+    if row.name == "exim":
+        assert (code, got) == (451, [])
+        assert "other recipients, which the DATA ACL cannot do" in row.log()
+    else:
+        assert (code, got) == (250, sorted(set(OTHERS) - {"trap@rcpt.example"}))
+
+
+@pytest.mark.parametrize(("state", "subject"), [("well", "ADV: buy"), ("well", "LATER: a letter"), ("missing", "x")])
+def test_refused_mail_of_this_machine_is_told_to_its_sender(row: Exim, state: str, subject: str) -> None:
+    """A program knows no "later": Exim sends the mail back to who handed it in, even while mailscan is missing."""
+    column = Column("local", "", "reject", subject=subject)
+    row.site.become(state, column.files())
+    code, text = row.submit(column.sender, list(column.recipients), column.octets, local=True)
+    outcome = row.outcome()
+    if row.kind == "queue":
+        assert code == 250 and (outcome.delivered or outcome.deferred)
+    else:
+        assert not outcome.delivered and not outcome.deferred, (code, text, outcome)
+        (bounce,) = outcome.bounces
+        assert column.octets.partition(b"\n\n")[2] in bounce, (bounce, text)
+
+
+def test_what_was_handed_back_is_judged_once(row: Exim) -> None:
+    """And a sender who writes the mark of mailscan, or its user's name, is judged all the same."""
+    column = Column("once", "", "accept", more="X-Mailscan-Verdict: accept\n", sender="mailscan@rcpt.example")
+    row.site.become("well", column.files())
+    assert row.submit(column.sender, list(column.recipients), column.octets)[0] == 250
+    (mail,) = row.outcome().delivered
+    assert mail.octets.count(b"X-Seen: ") == 1
+
+
+def test_a_plug_in_for_another_interface_accepts_nothing(row: Exim) -> None:
+    if row.name != "exim-local-scan":
+        pytest.skip("there is a plug-in only in local_scan")
+    source, library = (f"/usr/local/lib/mailscan/local_scan.{end}" for end in ("c", "so"))
+    build = "gcc -shared -fPIC -I/usr/include/exim4 -o"
+    row.site.become("well", COLUMNS[0].files())
+    try:
+        change = f"sed 's/return LOCAL_SCAN_ABI_VERSION_MAJOR;/return 5;/' {source} > /tmp/other.c"
+        done = row.call("sh", "-c", f"{change} && {build} {library}.new /tmp/other.c && mv {library}.new {library}")
+        assert done.returncode == 0, done.stderr
+        code, _ = row.submit("joe@sender.example", ["jane@rcpt.example"], COLUMNS[0].octets)
+        outcome = row.outcome()
+        assert code == 421 and not outcome.delivered, (code, row.log()[-500:])
+        assert "compiled for version 5.0" in row.log()
+        assert row.call("rm", library).returncode == 0
+        assert row.submit("joe@sender.example", ["jane@rcpt.example"], COLUMNS[0].octets)[0] == 451
+        assert not row.outcome().delivered
+    finally:
+        row.call("sh", "-c", f"{build} {library} {source}")
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "echo verdict=accept; exit 1",
+        "echo warning; echo verdict=accept",
+        "echo verdict=accept; echo verdict=reject",
+        "echo verdict=accepted",
+        "echo 'x verdict=accept'",
+        "exit 0",
+        "echo verdict=accept; kill -9 $$",
+        "head -c 3000000 /dev/zero | tr '\\0' x",
+        "exec >&-; sleep 0.2; exit 3",
+    ],
+)
+def test_an_answer_that_is_none_accepts_nothing(row: Exim, script: str) -> None:
+    """Whatever stands where mailscan should be."""
+    if row.kind == "queue":
+        pytest.skip("the pipe is told by exit status")
+    row.site.become("well", COLUMNS[0].files())
+    row.site.command.write_text(f"#!/bin/sh\n{script}\n")
+    code, text = row.submit("joe@sender.example", ["jane@rcpt.example"], COLUMNS[0].octets)
+    outcome = row.outcome()
+    assert code == 451, (code, text)
+    assert not outcome.delivered and not outcome.deferred
+
+
+def test_the_client_is_told(row: Exim) -> None:
+    """Rules that ask about it would be passed over without a word."""
+    row.site.become("well", COLUMNS[0].files())
+    assert row.submit("joe@sender.example", ["jane@rcpt.example"], COLUMNS[0].octets)[0] == 250
+    (mail,) = row.outcome().delivered
+    assert b"X-Seen: joe@sender.example 127.0.0.1 jane@rcpt.example\n" in mail.octets
