@@ -12,8 +12,6 @@ from mta.columns import COLUMNS, Column, run
 from mta.postfix import Postfix
 from mta.site import Site
 
-pytestmark = pytest.mark.xdist_group("postfix")
-
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[Site]:
