@@ -44,8 +44,6 @@ DOORS: Mapping[str, Door] = {
     "postfix-milter": Door("Postfix, as a milter", daemon=True),
     "sendmail": Door("Sendmail, as a milter", daemon=True),
     "procmail": Door("procmail, a recipe"),
-    "maildrop": Door("maildrop, lines of a filter file"),
-    "sieve": Door("Dovecot's Sieve with extprograms", 50),
     "qmail": Door("qmail, a line in .qmail"),
     "mutt": Door("mutt, keys that judge and show the message at hand"),
 }

@@ -15,15 +15,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--bless", action="store_true", help="write expected.json of each case as it now comes out")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The tests of one mailer stay in one process: it is started once, and its port is its own."""
-    for item in items:
-        if item.path.name.startswith("test_mta_") and item.path.name != "test_mta_config.py":
-            row = getattr(item, "callspec", None) and item.callspec.params.get("row")  # type: ignore[attr-defined]
-            item.add_marker(pytest.mark.xdist_group(f"{item.path.stem} {getattr(row, '__name__', '')}"))
-
-
 @pytest.fixture(scope="session")
 def corpora() -> Path:
     """The folder of real mail that nobody here wrote; the test is skipped, visibly, where it is absent."""

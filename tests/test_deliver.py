@@ -78,7 +78,7 @@ def test_a_command_line_that_cannot_be_meant_keeps_the_mail(mailer: Mailer, args
 def test_an_accepted_mail_is_handed_on_as_it_came(mailer: Mailer) -> None:
     odd = ['"a b"@example.com', "-x@example.com", "$(id)@example.com", "`id`@example.com", '"a,b"@example.com']
     done = mailer.run("--sender", "joe@example.org", "--", *odd)
-    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"2.0.0 Handed on\n", b"")
     assert mailer.args == ["-G", "-i", "-f", "joe@example.org", "--", *odd]
     assert mailer.taken.read_bytes() == MAIL
 

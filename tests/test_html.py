@@ -173,4 +173,4 @@ def test_time_is_asked_for_where_nothing_is_found(piece: bytes) -> None:
     began = time.process_time()
     with pytest.raises(Unopened, match=r"took longer|only its first"):
         list(open_html(b"<html>" + piece * (40_000_000 // len(piece)), limited))
-    assert time.process_time() - began < 3
+    assert time.process_time() - began < 5

@@ -78,9 +78,8 @@ def test_what_was_handed_back_is_judged_once(row: Exim) -> None:
     assert mail.octets.count(b"X-Seen: ") == 1
 
 
+@pytest.mark.parametrize("row", [EximLocalScan], ids=["exim-local-scan"], indirect=True)
 def test_a_plug_in_for_another_interface_accepts_nothing(row: Exim) -> None:
-    if row.name != "exim-local-scan":
-        pytest.skip("there is a plug-in only in local_scan")
     source, library = (f"/usr/local/lib/mailscan/local_scan.{end}" for end in ("c", "so"))
     build = "gcc -shared -fPIC -I/usr/include/exim4 -o"
     row.site.become("well", COLUMNS[0].files())
@@ -99,6 +98,7 @@ def test_a_plug_in_for_another_interface_accepts_nothing(row: Exim) -> None:
         row.call("sh", "-c", f"{build} {library} {source}")
 
 
+@pytest.mark.parametrize("row", [Exim, EximLocalScan], ids=["exim", "exim-local-scan"], indirect=True)
 @pytest.mark.parametrize(
     "script",
     [
@@ -115,8 +115,6 @@ def test_a_plug_in_for_another_interface_accepts_nothing(row: Exim) -> None:
 )
 def test_an_answer_that_is_none_accepts_nothing(row: Exim, script: str) -> None:
     """Whatever stands where mailscan should be."""
-    if row.kind == "queue":
-        pytest.skip("the pipe is told by exit status")
     row.site.become("well", COLUMNS[0].files())
     row.site.command.write_text(f"#!/bin/sh\n{script}\n")
     code, text = row.submit("joe@sender.example", ["jane@rcpt.example"], COLUMNS[0].octets)

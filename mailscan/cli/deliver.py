@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from mailscan.message import Message
     from mailscan.verdict import Verdict
 
+# On standard output once the mail was taken; 2.0.0 is RFC 3463's word for it.
+HANDED_ON = b"2.0.0 Handed on\n"
+
 
 def deliver(args: Sequence[str], streams: Streams, environ: Mapping[str, str]) -> int:
     """Judge one message and hand it on; returns the exit status.
@@ -100,6 +103,10 @@ class _Delivery(Run):
         else:
             self.hand_on(*mail)
         self.told(verdict)
+        if mail is not None:
+            # What stands between us and the mailer believes this, and no exit status alone: a mailscan that was cut
+            # off on the disk ends with 0 too. Not written, the mail may come twice, and is not lost.
+            briefly(lambda: self.write(HANDED_ON))
         return status
 
     def made(self, verdict: Verdict, message: Message) -> tuple[bytes, tuple[str, ...]] | None:

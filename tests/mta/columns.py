@@ -113,6 +113,7 @@ COLUMNS = (
     Column("large", "20 MB", "accept", body=_LINE * (20_000_000 // len(_LINE))),
     Column("missing", "mailscan missing", "tempfail", state="missing"),
     Column("half", "package half removed", "tempfail", state="half"),
+    Column("cut", "mailscan cut off on the disk", "tempfail", state="cut"),
     Column("exits", "a filter calls os._exit(1)", "tempfail", own="os._exit(1)"),
     Column("killed", "SIGKILL", "tempfail", own="os.kill(os.getppid(), signal.SIGKILL)"),
     Column("slow", "slower than the timeout", "tempfail", own="time.sleep(600)"),

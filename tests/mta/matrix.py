@@ -17,8 +17,6 @@ ROWS = (
     ("exim-local-scan", "mta.exim:EximLocalScan"),
     ("postfix", "mta.postfix:Postfix"),
     ("procmail", "mta.procmail:Procmail"),
-    ("maildrop", "mta.maildrop:Maildrop"),
-    ("sieve", "mta.sieve:Sieve"),
 )
 
 

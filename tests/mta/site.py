@@ -80,8 +80,8 @@ class Site:
         return subprocess.run(words, cwd=PROJECT, check=True, capture_output=True).stdout
 
     def become(self, state: str, files: dict[str, str]) -> None:
-        """Install what a column wants: `files` beside the policy, and the command `well`, `missing`, or `half`
-        removed as by an interrupted upgrade, or `full`, with a temporary folder that has no room.
+        """Install what a column wants: `files` beside the policy, and the command `well`, `missing`, `cut` to nothing,
+        or `half` removed as by an interrupted upgrade, or `full`, with a temporary folder that has no room.
         """
         shutil.rmtree(self._lib, ignore_errors=True)
         self.command.unlink(missing_ok=True)
@@ -109,6 +109,8 @@ class Site:
             "if __name__ == '__main__':\n"
             "    sys.exit(main())\n"
         )
+        if state == "cut":
+            self.command.write_bytes(b"")  # a shell runs that, and it ends with 0
         self.command.chmod(0o755)
 
     @contextlib.contextmanager
