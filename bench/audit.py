@@ -34,7 +34,7 @@ MOST = 150_000_000
 def audited(path: Path, jobs: int) -> int:
     """Judge everything; returns how many messages there were."""
     with LocalWorkers(settings([read_policy(None)]), jobs) as workers:
-        return sum(done.lines[0].count(b"\n") for _, done in run([str(path)], workers, MOST))
+        return sum(done.lines.count(b"\n") for _, done in run([str(path)], workers, MOST))
 
 
 def halves(path: Path, to: Path) -> list[list[str]]:

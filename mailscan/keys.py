@@ -110,10 +110,15 @@ def table(kind: type[M]) -> Reader[M]:
 
 def meant(word: str, words: list[str]) -> str:
     """The end of a sentence about an unknown word: the known one that it resembles, or all of them."""
+    return resembling(word, words) or f"; known are {', '.join(words)}"
+
+
+def resembling(word: str, words: list[str]) -> str:
+    """The end of a sentence about an unknown word, where a known one resembles it; else ""."""
     import difflib
 
     close = difflib.get_close_matches(word[:50], words, 1)
-    return f"; did you mean '{close[0]}'?" if close else f"; known are {', '.join(words)}"
+    return f"; did you mean '{close[0]}'?" if close else ""
 
 
 def text(value: object, folder: str) -> str:

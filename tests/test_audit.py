@@ -14,9 +14,11 @@ from pathlib import Path
 import pytest
 from running import ENVIRON, START, mailscan, policy
 
+from mailscan.audit import workers
 from mailscan.audit.rows import TIMINGS, read_rows
 from mailscan.audit.run import run
 from mailscan.audit.settings import read_policy, settings
+from mailscan.audit.work import Done
 from mailscan.audit.workers import LocalWorkers
 from mailscan.mailboxes import tasks
 
@@ -37,8 +39,8 @@ def mbox(folder: Path, count: int, size: int = 300) -> Path:
 
 def rows(path: Path, jobs: int, policy_path: str | None = None) -> list[dict[str, object]]:
     chosen = settings([read_policy(policy_path)])
-    with LocalWorkers(chosen, jobs) as workers:
-        found = [row for _, done in run([str(path)], workers, MOST) for row in done.rows()]
+    with LocalWorkers(chosen, jobs) as processes:
+        found = [row for _, done in run([str(path)], processes, MOST) for row in done.rows()]
     return [{name: value for name, value in row.items() if name not in TIMINGS} for row in found]
 
 
@@ -71,6 +73,44 @@ def test_a_content_length_reaches_over_the_ranges(tmp_path: Path, monkeypatch: p
     for octets in (100, 700, 3000):
         monkeypatch.setattr(tasks, "TASK_OCTETS", octets)
         assert rows(path, 2) == whole, octets
+
+
+def _dies_once(task: tasks.Task) -> Done:
+    """As `work_here`, by a process that dies at the first range it reads, and at the first that it reads again."""
+    assert isinstance(task, tasks.Range)
+    again = bool(task.start and task.begin is not None)
+    try:
+        os.close(os.open(f"{task.path}.died-{again}", os.O_CREAT | os.O_EXCL))
+    except FileExistsError:
+        return WORK_HERE(task)
+    os._exit(1)
+
+
+WORK_HERE = workers.work_here
+
+
+def test_a_worker_that_dies_costs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.mbox"
+    monkeypatch.setattr(tasks, "SMALL", 0)
+    monkeypatch.setattr(tasks, "TASK_OCTETS", 4000)
+    monkeypatch.setattr(workers, "work_here", _dies_once)
+    quoted = f"{FROM}Message-ID: <outer@example.org>\nContent-Length: %d\n\n%s\n"
+    inner = "".join(f"{FROM}{letter(n)}\n" for n in range(40))
+    path.write_text(quoted % (len(inner), inner) + f"{FROM}{letter(41)}\n")
+    assert [row["message_id"] for row in rows(path, 2)] == ["<outer@example.org>", "<41@example.org>"]
+    assert {one.name for one in tmp_path.iterdir()} >= {"a.mbox.died-False", "a.mbox.died-True"}
+
+
+@pytest.mark.parametrize(
+    "progress", ["", "[]", "null", "{}", '{"version": 1}', '{"version": 99}', '{"version": 1, "about": []}', "\x00"]
+)
+def test_progress_that_no_run_wrote(tmp_path: Path, progress: str) -> None:
+    path, out = mbox(tmp_path, 3), tmp_path / "x.jsonl"
+    Path(f"{out}.partial").write_text("")
+    Path(f"{out}.progress").write_text(progress)
+    done = mailscan("audit", "--out", str(out), "--resume", str(path), stdin=b"")
+    assert done.status == 1
+    assert done.err == f"mailscan: {out}.progress: is not what this version writes; remove it to begin anew\n"
 
 
 def test_maildir_tar_and_xz_give_the_same_mails(tmp_path: Path) -> None:

@@ -17,8 +17,6 @@ from mailscan.audit.rows import TIMINGS
 from mailscan.audit.run import run
 from mailscan.audit.settings import read_policy, settings
 
-distributed = pytest.importorskip("distributed", reason="the extra [cluster] is not installed")
-
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 _BRACKETED = re.compile(rb"\[(?:[Ii][Pp][Vv]6:)?([0-9A-Fa-f:.]{3,45})\]")
 _BY = re.compile(rb"\sby\s")
 _RECIPIENTS = ("delivered-to", "x-original-to", "envelope-to")
-# Written by tools that had no sender to write: public-inbox, Python's mailbox, Mozilla.
 _ARCHIVED = ("sender", "recipients", "client_ip")
 _MOST_HOPS, _LONGEST_HOP, _MOST_CLIENTS = 50, 2000, 20_000
+# Written by tools that had no sender to write: public-inbox, Python's mailbox, Mozilla.
 _NOBODY = ("mboxrd@z", "MAILER-DAEMON", "-", "???@???")
 
 

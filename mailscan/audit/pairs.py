@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import time
 
 from mailscan.audit.deciders import deciders
 from mailscan.audit.innocence import Letter
-from mailscan.audit.rows import row, to_line
+from mailscan.audit.rows import REFUSED, outcome, row, to_line
 from mailscan.audit.tally import Tally
 from mailscan.audit.work import Judge
-from mailscan.mail import Mail
 from mailscan.message import Message
-from mailscan.pipeline import scan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,15 +23,12 @@ if TYPE_CHECKING:
     # (outcome by the old policy, by the new one, what its header tells of who wrote to whom, its row if they differ)
     Pair = tuple[str, str, list[object], Row | None]
 
-# What can become of a mail, the best for it first. `quarantine` is accepted and held.
-OUTCOMES = ("accept", "quarantine", "tempfail", "reject")
-REFUSED = ("tempfail", "reject")
 # Columns that the row of a changed mail has beyond those of an audit, whose own are by the new policy.
 OLD = ("verdict", "code", "rule", "rules", "deciders", "score", "evidence", "errors")
 
 
 class Pairs(Judge):
-    """The old policy and the new one. What `judge` gives as lines are pairs, for `pairs_of`; the tally counts."""
+    """The old policy and the new one. What `judge` gives as lines are pairs, for `pairs_of`."""
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
@@ -42,20 +36,20 @@ class Pairs(Judge):
             # On trial everything is accepted, and there would be nothing to compare.
             policy.site.trial = False
 
-    def judge(self, messages: Iterable[tuple[str, int, bytes]]) -> tuple[tuple[bytes, ...], tuple[Tally, ...]]:
+    def judge(self, messages: Iterable[tuple[str, int, bytes]]) -> tuple[bytes, Tally]:
         """The pair of each message, as a line of JSON."""
         tally = Tally()
         lines = []
         for message in messages:
             lines.append(to_line({"pair": self._pair(*message)}))
             tally.messages += 1
-        return (b"".join(lines),), (tally,)
+        return b"".join(lines), tally
 
     def _pair(self, source: str, offset: int, raw: bytes) -> list[object]:
         message = Message(raw)
-        judged = [self._judged(message, at) for at in range(2)]
-        (before, earlier, _), (after, mail, ms) = judged
-        was, becomes = outcome(before), outcome(after)
+        earlier, before, _ = self.judged(message, 0)
+        mail, after, ms = self.judged(message, 1)
+        was, becomes = outcome(before.action, before.quarantine), outcome(after.action, after.quarantine)
         letter = list(Letter(message, mail.envelope).plain())
         if was == becomes:
             return [was, becomes, letter, None]
@@ -65,24 +59,12 @@ class Pairs(Judge):
         changed["alone"] = not _refused_without(after, self.policies[1])
         return [was, becomes, letter, changed]
 
-    def _judged(self, message: Message, at: int) -> tuple[Verdict, Mail, float]:
-        began = time.perf_counter()
-        policy = self.policies[at]
-        mail = Mail(self.envelopes[at].of(message), message)
-        verdict = scan(mail, policy, self.outside(policy), thorough=True)
-        return verdict, mail, (time.perf_counter() - began) * 1000
-
 
 def pairs_of(lines: bytes) -> Iterator[Pair]:
     """The pairs that a worker wrote."""
     for line in lines.splitlines():
         was, becomes, letter, changed = json.loads(line)["pair"]
         yield was, becomes, letter, changed
-
-
-def outcome(verdict: Verdict) -> str:
-    """What becomes of the mail: one of `OUTCOMES`."""
-    return "quarantine" if verdict.action == "accept" and verdict.quarantine else verdict.action
 
 
 def _refused_without(verdict: Verdict, policy: Policy) -> bool:

@@ -67,6 +67,10 @@ COLUMNS = (
     Column("timings", JSON, "milliseconds of each rule that was asked, by name"),
 )
 NAMES = tuple(column.name for column in COLUMNS)
+# What can become of a mail, the best for it first. `quarantine` is accepted and held.
+OUTCOMES = ("accept", "quarantine", "tempfail", "reject")
+REFUSED = ("tempfail", "reject")
+LET_THROUGH = ("accept", "quarantine")
 # What differs from run to run.
 TIMINGS = ("ms", "timings")
 
@@ -120,6 +124,16 @@ def row(source: str, offset: int, mail: Mail, verdict: Verdict, ms: float, polic
         "ms": round(ms, 3),
         "timings": timings,
     }
+
+
+def outcome(verdict: str, quarantine: str) -> str:
+    """One of `OUTCOMES`, by these two columns."""
+    return "quarantine" if verdict == "accept" and quarantine else verdict
+
+
+def alone(one: Row) -> bool:
+    """Whether no rule but the one that decided would have ended the walk by itself."""
+    return bool(one["rule"]) and not set(one["deciders"]) - {one["rule"]}
 
 
 def to_line(one: Mapping[str, Any]) -> bytes:

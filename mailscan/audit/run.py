@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import deque
 from concurrent.futures import BrokenExecutor
 
+from mailscan.audit.tally import Tally
 from mailscan.audit.work import Done
-from mailscan.mailboxes.tasks import Files, Octets, Range, tasks
+from mailscan.mailboxes.tasks import Files, Range, tasks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def run(paths: list[str], workers: Workers, most: int, reached: Reached | None =
         done = _answer(task, future, waiting, workers)
         waiting.popleft()
         if isinstance(task, Range):
-            task, done = _joined(task, done, reached, workers)
+            task, done = _joined(task, done, reached, waiting, workers)
         reached.position = task.position
         return task, done
 
@@ -56,7 +57,9 @@ def run(paths: list[str], workers: Workers, most: int, reached: Reached | None =
         yield first()
 
 
-def _joined(task: Range, done: Done, reached: Reached, workers: Workers) -> tuple[Range, Done]:
+def _joined(
+    task: Range, done: Done, reached: Reached, waiting: deque[tuple[Task, Future[Done]]], workers: Workers
+) -> tuple[Range, Done]:
     """The same range read from where the last message before it really ends.
 
     A worker that sees a range alone takes the first line that begins a message for one. It may stand in the body of a
@@ -65,12 +68,10 @@ def _joined(task: Range, done: Done, reached: Reached, workers: Workers) -> tupl
     begin = 0 if task.start == 0 else reached.begin
     if begin is not None and begin >= task.stop:
         reached.begin = begin
-        return task, done._replace(
-            lines=tuple(b"" for _ in done.lines), tallies=(), skipped=[], boxes={}, empty=0, span=(None, None)
-        )
+        return task, done._replace(lines=b"", tally=Tally().plain(), skipped=[], boxes={}, empty=0, span=(None, None))
     if begin is not None and begin != done.span[0]:
         task = task._replace(begin=begin)
-        done = workers.submit(task).result()
+        done = _answer(task, _submit(task, waiting, workers), waiting, workers)
     reached.begin = done.span[1] if done.span[1] is not None else begin
     return task, done
 
@@ -104,7 +105,7 @@ def _alone(task: Task, workers: Workers) -> Done:
         if isinstance(task, Files):
             where = f"this file and {len(task.paths) - 1} before it: " if len(task.paths) > 1 else ""
         span = (task.begin, None) if isinstance(task, Range) else (None, None)
-        return Done((), (), [(what, f"{where}the process that judged it died")], {}, 0, span)
+        return Done(b"", Tally().plain(), [(what, f"{where}the process that judged it died")], {}, 0, span)
 
 
 def _renew(waiting: deque[tuple[Task, Future[Done]]], workers: Workers) -> None:
@@ -112,6 +113,3 @@ def _renew(waiting: deque[tuple[Task, Future[Done]]], workers: Workers) -> None:
     for at, (task, future) in enumerate(waiting):
         if not future.done() or future.cancelled() or future.exception() is not None:
             waiting[at] = task, workers.submit(task)
-
-
-__all__ = ["Files", "Octets", "Reached", "run"]

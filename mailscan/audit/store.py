@@ -65,10 +65,16 @@ class Store:
         try:
             with open(self.progress, "rb") as file:
                 state = json.load(file)
+            if state["version"] == VERSION:
+                self._take_up(state)
+                return
         except FileNotFoundError:
             return
-        except ValueError:
-            raise UsageError(f"{self.progress}: is not what a run wrote; remove it to begin anew") from None
+        except (ValueError, KeyError, TypeError, IndexError, AttributeError):
+            pass  # of an interrupted disk, or not ours
+        raise UsageError(f"{self.progress}: is not what this version writes; remove it to begin anew")
+
+    def _take_up(self, state: dict[str, Any]) -> None:
         for name, value in self.about.items():
             if state["about"].get(name) != value:
                 raise UsageError(f"--resume: the {name} changed since; remove {self.progress} to begin anew")
@@ -85,9 +91,8 @@ class Store:
     def add(self, done: Done) -> None:
         """Take the rows of one task; `reached` stands behind it already. Raises `MailscanError`."""
         try:
-            for lines in done.lines[:1]:
-                self.file.write(lines)
-                self.octets += len(lines)
+            self.file.write(done.lines)
+            self.octets += len(done.lines)
             self.totals.add(done)
             if time.monotonic() - self._saved > EVERY:
                 self.save()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from heapq import nlargest
 
+from mailscan.audit.rows import alone
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,7 +68,7 @@ class Tally:
             counts = self.rules.setdefault(name, [0, 0, 0])
             counts[0] += name in found
             counts[1] += name == row["rule"]
-            counts[2] += deciders == [name] and name == row["rule"]
+            counts[2] += name == row["rule"] and alone(row)
 
     def _add_error(self, what: str, count: int) -> None:
         if what in self.errors or len(self.errors) < MOST_ERRORS:

@@ -14,7 +14,7 @@ MOST_TOLD = 1000
 
 
 class Totals:
-    """The sum of what tasks gave, for the first policy. `skipped` has the first thousand, `missing` counts all."""
+    """The sum of what tasks gave, `skipped` has the first thousand, `missing` counts all."""
 
     def __init__(self, plain: dict[str, Any] | None = None) -> None:
         plain = plain or {}
@@ -28,8 +28,7 @@ class Totals:
 
     def add(self, done: Done) -> None:
         """Count what came of one task."""
-        for tally in done.tallies[:1]:
-            self.tally.merge(tally)
+        self.tally.merge(done.tally)
         self.missing += len(done.skipped)
         self.skipped += done.skipped[: max(0, MOST_TOLD - len(self.skipped))]
         self.empty += done.empty

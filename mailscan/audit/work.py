@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mailscan.audit.envelopes import Envelopes
 from mailscan.audit.rows import from_line, row, to_line
@@ -24,30 +24,32 @@ if TYPE_CHECKING:
     from mailscan.audit.rows import Row
     from mailscan.audit.settings import Settings
     from mailscan.mailboxes.tasks import Task
+    from mailscan.policy import Policy
+    from mailscan.verdict import Verdict
 
 SECONDS = 50.0
 
 
 class Done(NamedTuple):
-    """What came of a task. `lines` has for each policy the rows, a line of JSON each, in the archive's order; the
-    tallies likewise. `skipped` is what could not be read, by (source, why), `boxes` the counts of each mbox, `empty`
-    how many files had no octet. `span`: where in a range of an mbox the first message begins, and the next one.
+    """What came of a task. `lines` has a line of JSON for each message, in the archive's order: its row; `tally` counts
+    them. `skipped` is what could not be read, by (source, why), `boxes` the counts of each mbox, `empty` how many
+    files had no octet. `span`: where in a range of an mbox the first message begins, and the next one.
     """
 
-    lines: tuple[bytes, ...]
-    tallies: tuple[dict[str, object], ...]
+    lines: bytes
+    tally: dict[str, Any]
     skipped: list[tuple[str, str]]
     boxes: dict[str, list[int]]
     empty: int
     span: tuple[int | None, int | None]
 
-    def rows(self, policy: int = 0) -> Iterator[Row]:
-        """The rows by one of the policies."""
-        return map(from_line, self.lines[policy].splitlines())
+    def rows(self) -> Iterator[Row]:
+        """The rows."""
+        return map(from_line, self.lines.splitlines())
 
 
 class Judge:
-    """The policies of an audit, loaded, and what stays the same from mail to mail."""
+    """The policies of a run, loaded, and what stays the same from mail to mail. An audit has one policy."""
 
     def __init__(self, settings: Settings) -> None:
         may_ask = settings.network or settings.replay is not None
@@ -56,26 +58,29 @@ class Judge:
         self.envelopes = [Envelopes(policy.trusted, settings.envelope) for policy in self.policies]
         self.replay = None if settings.replay is None else Replay(0.0, "the record", settings.replay)
 
-    def judge(self, messages: Iterable[tuple[str, int, bytes]]) -> tuple[tuple[bytes, ...], tuple[Tally, ...]]:
-        """(for each policy the lines of the rows, and the tally)."""
-        lines: list[list[bytes]] = [[] for _ in self.policies]
-        tallies = tuple(Tally() for _ in self.policies)
-        both = list(zip(self.policies, self.envelopes, lines, tallies, strict=True))
+    def judge(self, messages: Iterable[tuple[str, int, bytes]]) -> tuple[bytes, Tally]:
+        """(the lines of the messages' rows, their tally)."""
+        lines: list[bytes] = []
+        tally = Tally()
         for source, offset, raw in messages:
-            message = Message(raw)
-            for policy, envelopes, said, tally in both:
-                began = time.perf_counter()
-                mail = Mail(envelopes.of(message), message)
-                verdict = scan(mail, policy, self.outside(policy), thorough=True)
-                one = row(source, offset, mail, verdict, (time.perf_counter() - began) * 1000, policy)
-                tally.add(one)
-                said.append(to_line(one))
-        return tuple(map(b"".join, lines)), tallies
+            mail, verdict, ms = self.judged(Message(raw))
+            one = row(source, offset, mail, verdict, ms, self.policies[0])
+            tally.add(one)
+            lines.append(to_line(one))
+        return b"".join(lines), tally
 
-    def outside(self, policy: object) -> Outside:
+    def judged(self, message: Message, at: int = 0) -> tuple[Mail, Verdict, float]:
+        """(the mail, its verdict by one of the policies with every rule asked, milliseconds)."""
+        began = time.perf_counter()
+        policy = self.policies[at]
+        mail = Mail(self.envelopes[at].of(message), message)
+        verdict = scan(mail, policy, self.outside(policy), thorough=True)
+        return mail, verdict, (time.perf_counter() - began) * 1000
+
+    def outside(self, policy: Policy) -> Outside:
         """The network for one mail, or what a record has of it."""
         deadline = time.monotonic() + SECONDS
-        return Outside(deadline, policy.outside) if self.replay is None else self.replay.again(deadline)  # type: ignore[attr-defined]
+        return Outside(deadline, policy.outside) if self.replay is None else self.replay.again(deadline)
 
 
 def work(task: Task, judge: Judge) -> Done:
@@ -90,5 +95,5 @@ def work(task: Task, judge: Judge) -> Done:
     else:
         notes.skipped, notes.boxes, notes.empty = list(task.skipped), dict(task.boxes), task.empty
         messages = iter(task.messages)
-    lines, tallies = judge.judge(messages)
-    return Done(lines, tuple(one.plain() for one in tallies), *notes.taken(), notes.span)
+    lines, tally = judge.judge(messages)
+    return Done(lines, tally.plain(), *notes.taken(), notes.span)

@@ -139,8 +139,8 @@ def _run(paths: list[str], workers: Workers, most: int, store: Any, to_stdout: b
         if page is not None:
             page.add(done.rows())
         try:
-            for lines in done.lines[:1] if to_stdout else ():
-                sys.stdout.buffer.write(lines)
+            if to_stdout:
+                sys.stdout.buffer.write(done.lines)
                 sys.stdout.buffer.flush()
         except OSError as error:
             # Nobody reads on: what is still to be written would fail again.
@@ -160,7 +160,7 @@ def told(steps: Iterator[Any], paths: list[str]) -> Iterator[Any]:
     count = 0
     for task, done in steps:
         yield task, done
-        count += sum(tally["messages"] for tally in done.tallies[:1])
+        count += done.tally["messages"]
         now = time.monotonic()
         if now - last > 30:
             last = now

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
@@ -98,13 +97,13 @@ def _compare(run: Run) -> int:
             for _, done in told(judged(paths, workers, most), paths):
                 for source, why in done.skipped:
                     skip(source, why)
-                comparison.take(pairs_of(done.lines[0]), label)
+                comparison.take(pairs_of(done.lines), label)
         if not comparison.matrix:
             raise MailscanError("no message was read, so nothing is known about the policies")
         paths = [path for _, some in run.groups() for path in some]
         unasked = sorted({rule for rules in left_out.values() for rule in rules})
         _finish(run, comparison, Facts(run.new, paths, left_out=unasked, skipped=skipped))
-        tell(comparison, run, left_out, sys.stdout)
+        tell(comparison, run, left_out)
         refused = comparison.refused_now()
         return 1 if refused > run.allow else 0
 

@@ -9,51 +9,35 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-import click
-
 from mailscan.audit.comparison import INNOCENT
-from mailscan.audit.pairs import OUTCOMES, REFUSED
+from mailscan.audit.rows import LET_THROUGH, OUTCOMES, REFUSED
 from mailscan.audit.statistics import bound_in_words, interval_in_words
+from mailscan.cli.lines import echo, width
 from mailscan.outgoing import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import TextIO
 
     from mailscan.audit.comparison import Comparison
     from mailscan.audit.rows import Row
     from mailscan.cli.backtest import Run
-
-    # Pieces of a line, each with its style.
-    Line = list[tuple[str, str]]
+    from mailscan.cli.lines import Line
 
 _MOST_RULES = 5
 # A pipe has no width; a subject has.
 _PIPE = 120
 _ANSWERS = re.compile(r"(?:(?:re|aw|fwd?|wg)(?:\[\d+\])?:\s*)+", re.IGNORECASE)
-_LET_THROUGH = tuple(one for one in OUTCOMES if one not in REFUSED)
 
 
-def tell(comparison: Comparison, run: Run, left_out: dict[str, list[str]], out: TextIO) -> None:
+def tell(comparison: Comparison, run: Run, left_out: dict[str, list[str]]) -> None:
     """Print it on standard output."""
-    if out is None or not out.isatty():
-        lines = _lines(comparison, run, left_out, _PIPE)
-        click.echo("".join("".join(text for text, _ in line).rstrip() + "\n" for line in lines), nl=False)
-        return
-    from rich.console import Console
-    from rich.text import Text
-
-    console = Console(highlight=False, emoji=False, markup=False)
-    for line in _lines(comparison, run, left_out, console.width):
-        text = Text.assemble(*line, no_wrap=True)
-        text.truncate(console.width, overflow="ellipsis")
-        console.print(text)
+    echo(_lines(comparison, run, left_out, width(_PIPE)), cut=True)
 
 
-def _lines(comparison: Comparison, run: Run, left_out: dict[str, list[str]], width: int) -> Iterator[Line]:
+def _lines(comparison: Comparison, run: Run, left_out: dict[str, list[str]], room: int) -> Iterator[Line]:
     yield from _head(comparison, run)
     yield from _rules(comparison, run)
-    yield from _mails(comparison, run, width)
+    yield from _mails(comparison, run, room)
     yield from _freed(comparison)
     yield from _left_out(left_out)
 
@@ -75,9 +59,9 @@ def _head(comparison: Comparison, run: Run) -> Iterator[Line]:
         yield line
     refused = comparison.refused_now()
     style = "bold red" if refused > run.allow else "bold green"
-    before = comparison.count(_LET_THROUGH, OUTCOMES, ("", "ham"))
+    before = comparison.count(LET_THROUGH, OUTCOMES, ("", "ham"))
     yield [("newly refused: ", ""), (bound_in_words(refused, before), style), (f"; --allow {run.allow:,}", "dim")]
-    for label, kind, wrong in (("ham", "refused", REFUSED), ("spam", "let through", _LET_THROUGH)):
+    for label, kind, wrong in (("ham", "refused", REFUSED), ("spam", "let through", LET_THROUGH)):
         of = comparison.count(OUTCOMES, OUTCOMES, (label,))
         if not of:
             continue
@@ -108,7 +92,7 @@ def _rules(comparison: Comparison, run: Run) -> Iterator[Line]:
         yield [(f"… and {len(comparison.culprits) - most:,} more rules", "dim")]
 
 
-def _mails(comparison: Comparison, run: Run, width: int) -> Iterator[Line]:
+def _mails(comparison: Comparison, run: Run, room: int) -> Iterator[Line]:
     refused = comparison.refused_now()
     if not refused or not comparison.top:
         return
@@ -120,13 +104,13 @@ def _mails(comparison: Comparison, run: Run, width: int) -> Iterator[Line]:
         alike.setdefault((row["rule"], _ANSWERS.sub("", row["subject"] or "", count=1).casefold()), []).append(row)
     shown = list(alike.values())[: run.most]
     for rows in shown:
-        yield from _mail(rows, run, width)
+        yield from _mail(rows, run, room)
     left = refused - sum(map(len, shown))
     if left:
         yield [(f"… and {left:,} more (--list N, --out, --html)", "dim")]
 
 
-def _mail(rows: list[Row], run: Run, width: int) -> Iterator[Line]:
+def _mail(rows: list[Row], run: Run, room: int) -> Iterator[Line]:
     """The most innocent of mails with one subject that one rule refuses, and how many those are."""
     row = rows[0]
     date = (row["date"] or "")[:10]
@@ -134,7 +118,7 @@ def _mail(rows: list[Row], run: Run, width: int) -> Iterator[Line]:
     more = f"  +{len(rows) - 1:,} alike" if len(rows) > 1 else ""
     yield [
         (f"{row['number']:>5}  ", "bold"),
-        (_short(row["subject"] or "(no subject)", width - 10 - len(more)), "bold"),
+        (_short(row["subject"] or "(no subject)", room - 10 - len(more)), "bold"),
         (more, "bold red"),
         (f"  {_short(row['from_address'] or '', 60)}  {date}", "dim"),
     ]

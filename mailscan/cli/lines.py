@@ -21,8 +21,17 @@ def on_terminal() -> bool:
     return sys.stdout is not None and sys.stdout.isatty()
 
 
-def echo(lines: Iterable[Line]) -> None:
-    """Print them. The pieces must be printable already: nothing is escaped here."""
+def width(on_pipe: int) -> int:
+    """Columns of the terminal, or so many where there is none."""
+    if not on_terminal():
+        return on_pipe
+    from rich.console import Console
+
+    return Console().width
+
+
+def echo(lines: Iterable[Line], *, cut: bool = False) -> None:
+    """Print them, with `cut` no wider than the terminal. The pieces must be printable already: nothing is escaped."""
     if not on_terminal():
         click.echo("".join(plain(line) + "\n" for line in lines), nl=False)
         return
@@ -30,7 +39,11 @@ def echo(lines: Iterable[Line]) -> None:
 
     console = Console(highlight=False, emoji=False, markup=False)
     for line in lines:
-        console.print(styled(line))
+        text = styled(line)
+        if cut:
+            text.no_wrap = True
+            text.truncate(console.width, overflow="ellipsis")
+        console.print(text)
 
 
 def plain(line: Line) -> str:

@@ -20,7 +20,7 @@ it belongs; --file writes one of them alone, to be installed as it is.
 Examples:
   mailscan mta-config exim
   mailscan mta-config postfix --policy /etc/mailscan/policy.toml
-  mailscan mta-config postfix --file 1 > /usr/local/lib/mailscan/guard
+  mailscan mta-config postfix --file 1 > /etc/postfix/mailscan.sh
 """
 
 

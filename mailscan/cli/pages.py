@@ -9,7 +9,7 @@ from mailscan.errors import MailscanError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from typing import BinaryIO
+    from typing import BinaryIO, Literal
 
     from mailscan.audit.rows import Row
     from mailscan.policy import Policy
@@ -24,7 +24,7 @@ class AuditPage:
 
         self.path = path
         self.tally = Tally(out if out is not None and out.endswith(".jsonl") else None)
-        with writing(path):
+        with writing(path, "ab"):  # an earlier page stands until the new one is there
             pass
 
     def add(self, rows: Iterable[Row]) -> None:
@@ -44,10 +44,10 @@ class AuditPage:
 
 
 @contextmanager
-def writing(path: str) -> Iterator[BinaryIO]:
+def writing(path: str, mode: Literal["wb", "ab"] = "wb") -> Iterator[BinaryIO]:
     """A file to be written; what goes wrong is a `MailscanError` that names it."""
     try:
-        with open(path, "wb") as file:
+        with open(path, mode) as file:
             yield file
     except OSError as error:
         raise MailscanError(f"{path} cannot be written: {error.strerror}") from None

@@ -29,7 +29,7 @@ def with_bar(steps: Iterator[Any], paths: list[str]) -> Iterator[Any]:
         messages = 0
         for task, done in steps:
             yield task, done
-            messages += sum(tally["messages"] for tally in done.tallies[:1])
+            messages += done.tally["messages"]
             elapsed = progress.tasks[0].elapsed or 0.0
             progress.update(bar, advance=size_of(task), messages=messages, rate=messages / max(elapsed, 0.001))
             progress.refresh()

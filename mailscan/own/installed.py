@@ -9,7 +9,8 @@ import os
 import sys
 
 from mailscan.errors import FilterError
-from mailscan.own.load import NotThere, resembling
+from mailscan.keys import resembling
+from mailscan.own.load import NotThere
 from mailscan.trusted import check_file, check_folder
 
 TYPE_CHECKING = False

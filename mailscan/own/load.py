@@ -9,6 +9,7 @@ import os
 import sys
 
 from mailscan.errors import FilterError
+from mailscan.keys import resembling
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -121,11 +122,3 @@ def _classes(module: ModuleType) -> list[type]:
         if own and callable(getattr(one, "check", None)) and one not in found:
             found.append(one)
     return [one for one in found if not any(other is not one and issubclass(other, one) for other in found)]
-
-
-def resembling(word: str, words: list[str]) -> str:
-    """The end of a sentence about an unknown word, where a known one resembles it."""
-    import difflib
-
-    close = difflib.get_close_matches(word[:50], words, 1)
-    return f"; did you mean '{close[0]}'?" if close else ""

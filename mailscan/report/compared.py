@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mailscan.audit.comparison import LET_THROUGH_NOW, REFUSED_NOW, change
-from mailscan.audit.pairs import OUTCOMES, REFUSED
+from mailscan.audit.rows import LET_THROUGH, OUTCOMES, REFUSED
 from mailscan.audit.statistics import CONFIDENCE, at_most, interval, interval_in_words, percent
 from mailscan.report.audited import WORDS, verdicts_over_time
 from mailscan.report.charts import legend, more, row, rows, share_bar, tile
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 # Of the newly refused mails, those that stand on the page itself.
 MOST_LISTED = 100
 _MOST_RULES = 40
-_LET_THROUGH = tuple(one for one in OUTCOMES if one not in REFUSED)
 
 
 class Changes:
@@ -76,14 +75,14 @@ def backtest_page(comparison: Comparison, changes: Changes, old: str, new: str, 
 
 def _tiles(page: Page, comparison: Comparison, changes: Changes, allowed: int) -> None:
     refused = comparison.refused_now()
-    before = comparison.count(_LET_THROUGH, OUTCOMES, ("", "ham"))
+    before = comparison.count(LET_THROUGH, OUTCOMES, ("", "ham"))
     innocent = sum(culprit.innocent for culprit in comparison.culprits)
-    freed = comparison.count(REFUSED, _LET_THROUGH)
+    freed = comparison.count(REFUSED, LET_THROUGH)
     behind = page.group(f"Newly refused: {refused:,}", changes.refused, "the most innocent-looking first")
     bad = "bad" if refused > allowed else "good"
     bound = f"at most {percent(at_most(refused, before))}" if before else "not known"
     of = f"{refused:,} of {before:,}, with {CONFIDENCE * 100:g} % confidence"
-    spam = comparison.count(_LET_THROUGH, REFUSED, ("spam",))
+    spam = comparison.count(LET_THROUGH, REFUSED, ("spam",))
     also = f"{allowed:,} allowed" + (f"; beside {spam:,} of expected spam" if spam else "")
     tiles = [
         tile("newly refused", f"{refused:,}", also, kind=bad, group=behind),
@@ -203,7 +202,7 @@ def _div(kind: str, text: str) -> Markup:
 
 def _expected(page: Page, comparison: Comparison) -> None:
     lines = []
-    for label, wrong, words in (("ham", REFUSED, "wanted mail refused"), ("spam", _LET_THROUGH, "spam let through")):
+    for label, wrong, words in (("ham", REFUSED, "wanted mail refused"), ("spam", LET_THROUGH, "spam let through")):
         of = comparison.count(OUTCOMES, OUTCOMES, (label,))
         if not of:
             continue

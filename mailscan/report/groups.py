@@ -5,6 +5,8 @@ from __future__ import annotations
 import heapq
 import shlex
 
+from mailscan.audit.rows import outcome
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -105,7 +107,7 @@ def _plain(row: Row, number: int, rows: str | None) -> dict[str, Any]:
         "subject": _short(row["subject"] or "", _SUBJECT),
         "from": _short(row["from_address"] or row["sender"] or "", _SUBJECT),
         "date": (row["date"] or "")[:10],
-        "verdict": row.get("outcome") or ("quarantine" if row["quarantine"] else row["verdict"]),
+        "verdict": row.get("outcome") or outcome(row["verdict"], row["quarantine"]),
         "was": row.get("old_outcome") or "",
         "rule": _short(row["rule"] or row["quarantine"] or "", _SUBJECT),
         "old_rule": _short(row.get("old_rule") or "", _SUBJECT),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from mailscan.audit.rows import OUTCOMES, alone
+from mailscan.audit.rows import outcome as outcome_of
 from mailscan.report.groups import Group, Shown, Top
 from mailscan.report.times import Times
 
@@ -11,11 +13,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from mailscan.audit.rows import Row
 
-OUTCOMES = ("accept", "quarantine", "tempfail", "reject")
 MOST_COMBINATIONS = 1000
 # Scores beyond these stand at the ends.
 _LOWEST, _HIGHEST = -50, 200
-_REFUSED = ("tempfail", "reject")
 
 
 class RuleTally:
@@ -55,7 +55,7 @@ class Tally:
         """Count one row; rows come in their order."""
         self.total += 1
         shown = Shown(row, self.total, self.rows)
-        outcome = "quarantine" if row["quarantine"] and row["verdict"] == "accept" else row["verdict"]
+        outcome = outcome_of(row["verdict"], row["quarantine"])
         self.outcomes[outcome].add(shown)
         self.times.add(row["date"], outcome, shown)
         self.slowest.add(row["ms"], shown)
@@ -86,7 +86,7 @@ class Tally:
         if row["rule"]:
             decider = self.rule(row["rule"])
             decider.decided.add(shown)
-            if not set(row["deciders"]) - {row["rule"]}:
+            if alone(row):
                 decider.alone.add(shown)
         for error in row["errors"]:
             self.rule(str(error.get("rule"))).errors.add(shown)
