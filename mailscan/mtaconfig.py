@@ -22,15 +22,16 @@ _PLAIN = re.compile(r"/[A-Za-z0-9/._+-]*")
 
 
 class Door:
-    """One way to be called: `title` for a list, `timeout` in seconds below the mailer's own limit, and whether it
-    needs the resident daemon.
+    """One way to be called: `title` for a list, `timeout` in seconds, the `most` that is below the mailer's own limit,
+    and whether it needs the resident daemon.
     """
 
-    __slots__ = ("title", "timeout", "daemon")
+    __slots__ = ("title", "timeout", "most", "daemon")
 
-    def __init__(self, title: str, timeout: int = 50, daemon: bool = False) -> None:
+    def __init__(self, title: str, timeout: int = 50, most: int = 0, daemon: bool = False) -> None:
         self.title = title
         self.timeout = timeout
+        self.most = most or timeout
         self.daemon = daemon
 
 
@@ -40,10 +41,10 @@ DOORS: Mapping[str, Door] = {
     "exim-local-scan": Door("Exim, a small C plug-in for local_scan", 240),
     "exim-daemon": Door("Exim, ${readsocket} in the DATA ACL", daemon=True),
     "exim-spamd": Door("Exim, its `spam` condition", daemon=True),
-    "postfix": Door("Postfix, a content filter by pipe(8), through `mailscan deliver`", 240),
+    "postfix": Door("Postfix, a content filter by pipe(8), through `mailscan deliver`", 240, 800),
     "postfix-milter": Door("Postfix, as a milter", daemon=True),
     "sendmail": Door("Sendmail, as a milter", daemon=True),
-    "procmail": Door("procmail, a recipe"),
+    "procmail": Door("procmail, a recipe", 50, 900),
     "qmail": Door("qmail, a line in .qmail"),
     "mutt": Door("mutt, keys that judge and show the message at hand"),
 }
@@ -78,8 +79,8 @@ def snippet(name: str, command: str, policy: str | None = None, timeout: float |
                 f"{what}: in a mailer's configuration only an absolute path of letters, digits and / . _ + - is safe, "
                 f"not {path}"
             )
-    if timeout is not None and not 1 <= timeout <= 3600:
-        raise MailscanError(f"--timeout: 1 to 3600 seconds, not {timeout:g}")
+    if timeout is not None and not 1 <= timeout <= door.most:
+        raise MailscanError(f"--timeout: below the mailer's own limit are 1 to {door.most} seconds, not {timeout:g}")
     with open(os.path.join(_FOLDER, f"{name}.txt"), encoding="utf-8") as file:
         text = file.read()
     for placeholder, value in (

@@ -89,8 +89,7 @@ class UserFile(Filter):
         try:
             found = _in_child(source, work, LOAD_SECONDS, cls.memory)
             if isinstance(found, str):
-                beside = "/" not in source.called and os.path.exists(os.path.join(setting.folder, source.called))
-                raise ValueError(found + (f'; a file is written with a `/`: "./{source.called}"' if beside else ""))
+                raise ValueError(found + _as_a_file(source.called, setting.folder))
             cls.doc, cls.refused, cls.writes = found["doc"], found["wrong"], tuple(found["writes"])  # type: ignore[index]
             cls.fields = tuple(map(tuple, found["fields"]))  # type: ignore[index]
             cls.declared_keys = options(cls.fields, found["docs"])  # type: ignore[index]
@@ -174,6 +173,14 @@ class UserFile(Filter):
         # A little less than we have: the child's end is told in better words than our own.
         plain = _in_child(source, work, outside.remaining() * 0.9, self.memory, outside)
         return [unpacked(one) for one in plain]  # type: ignore[attr-defined]
+
+
+def _as_a_file(called: str, folder: str) -> str:
+    """The end of a sentence about a name that is nothing, where a file was meant: how that is written."""
+    for name in (called, f"{called}.py") if "/" not in called else ():
+        if name.endswith(".py") and (name == called or os.path.exists(os.path.join(folder, name))):
+            return f'; a file is written with a `/`: "./{name}"'
+    return ""
 
 
 def _says_nothing(source: Source) -> bool:

@@ -126,10 +126,10 @@ def test_several_messages_have_a_summary_and_one_bad_one_stops_nothing(own: Path
     os.mkfifo(folder / "pipe")
     status, out = told(str(own), str(tmp_path / "mail"))
     assert status == 1
-    assert out.splitlines()[-2].startswith("no message: zero.eml is empty")
+    assert out.splitlines()[-2].startswith("zero.eml: is empty")
     summary = out.splitlines()[-1]
     assert re.fullmatch(
-        r"5 messages: 1 reject, 1 score, 1 nothing, 1 failed, 1 not read; slowest … ms \(\w+.eml\)", summary
+        r"6 messages: 1 reject, 1 score, 1 nothing, 1 failed, 2 not read; slowest … ms \(\w+.eml\)", summary
     )
     two = message(tmp_path, "free"), message(tmp_path, "hello")
     status, out = told("--only-found", str(own), *two)

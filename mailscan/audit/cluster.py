@@ -30,7 +30,7 @@ class ClusterWorkers:
         try:
             from distributed import Client
         except ImportError:
-            raise UsageError("--cluster needs `pip install 'mailscan[cluster]'`") from None
+            raise UsageError("--cluster needs the Python package distributed (the extra [cluster])") from None
         try:
             connect: Any = Client
             self._client = connect(address, timeout=SECONDS, set_as_default=False)

@@ -54,7 +54,7 @@ class Comparison:
         self.archive = Archive(own)
         self.culprits: list[Culprit] = []
         self.freed: Counter[str] = Counter()  # rules of the old policy whose refused mail goes through now
-        self.errors: Counter[str] = Counter()
+        self.errors: dict[str, int] = {}  # what rules of both policies failed with, in words, and how often
         self.top: list[Row] = []
         self.changed = 0
         # Binary lines of JSON: [label, letter, row].

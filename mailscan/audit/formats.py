@@ -10,6 +10,7 @@ from itertools import islice
 
 from mailscan.audit.rows import COLUMNS, JSON, NAMES, TEXTS, read_rows
 from mailscan.errors import UsageError
+from mailscan.outgoing import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ ENDINGS = (".jsonl", ".csv", ".parquet", ".sqlite")
 TABLE = "mail"
 _BATCH = 5000
 _SQL = {"integer": "INTEGER", "number": "REAL"}
+# OWASP, "CSV Injection".
+_FORMULA = ("=", "+", "-", "@")
 _LISTS = {column.name for column in COLUMNS if column.kind in (TEXTS, JSON)}
 
 
@@ -33,7 +36,7 @@ def check_format(out: str) -> None:
         try:
             import pyarrow.parquet  # noqa: F401
         except ImportError:
-            raise UsageError("--out: Parquet needs `pip install 'mailscan[parquet]'`") from None
+            raise UsageError("--out: Parquet needs the Python package pyarrow (the extra [parquet])") from None
 
 
 def write(rows: str, out: str) -> None:
@@ -43,6 +46,8 @@ def write(rows: str, out: str) -> None:
         ".csv": _csv, ".parquet": _parquet, ".sqlite": _sqlite
     }  # fmt: skip
     try:
+        # For its owner alone, as the rows are: it tells of mail.
+        os.close(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
         writers[os.path.splitext(out)[1]](read_rows(rows), new)
         with open(new, "rb") as file:
             os.fsync(file.fileno())
@@ -63,12 +68,20 @@ def _csv(rows: Iterable[Row], path: str) -> None:
     with open(path, "w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(NAMES)
-        writer.writerows(map(_flat, rows))
+        writer.writerows([_cell(value) for value in _flat(row)] for row in rows)
+
+
+def _cell(value: Any) -> Any:
+    """A value that does nothing in a spreadsheet or on a terminal: senders write it. Text that would be a formula
+    there begins with `'`, and controls are escaped.
+    """
+    if not isinstance(value, str):
+        return value
+    text = printable(value)
+    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def _sqlite(rows: Iterable[Row], path: str) -> None:
-    if os.path.exists(path):
-        os.unlink(path)
     columns = ", ".join(f"{column.name} {_SQL.get(column.kind, 'TEXT')}" for column in COLUMNS)
     database = sqlite3.connect(path)
     try:

@@ -41,14 +41,18 @@ class Pairs(Judge):
         tally = Tally()
         lines = []
         for message in messages:
-            lines.append(to_line({"pair": self._pair(*message)}))
+            lines.append(to_line({"pair": self._pair(tally, *message)}))
             tally.messages += 1
         return b"".join(lines), tally
 
-    def _pair(self, source: str, offset: int, raw: bytes) -> list[object]:
+    def _pair(self, tally: Tally, source: str, offset: int, raw: bytes) -> list[object]:
         message = Message(raw)
         earlier, before, _ = self.judged(message, 0)
         mail, after, ms = self.judged(message, 1)
+        for policy, verdict in (("old", before), ("new", after)):
+            for asked in verdict.account:
+                if asked.outcome == "error":
+                    tally.add_error(f"{policy} policy, {asked.rule}: {asked.why}")
         was, becomes = outcome(before.action, before.quarantine), outcome(after.action, after.quarantine)
         letter = list(Letter(message, mail.envelope).plain())
         if was == becomes:

@@ -96,7 +96,7 @@ def row(source: str, offset: int, mail: Mail, verdict: Verdict, ms: float, polic
     rules, evidence, notes, errors, timings = _account(verdict)
     address = _from(message)
     return {
-        "source": source,
+        "source": written(source),
         "offset": offset,
         "size": len(message.raw),
         "message_id": _value(message, "message-id"),
@@ -124,6 +124,11 @@ def row(source: str, offset: int, mail: Mail, verdict: Verdict, ms: float, polic
         "ms": round(ms, 3),
         "timings": timings,
     }
+
+
+def written(source: str) -> str:
+    """A source as a row has it: octets of a file's name that are no UTF-8 stand as `\\udcff`."""
+    return source.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def outcome(verdict: str, quarantine: str) -> str:

@@ -17,7 +17,7 @@ _MOST = 20
 def summary(totals: Totals, source: str, left_out: list[str]) -> Iterator[str]:
     """Its lines, as plain text that may hold what senders wrote. `left_out`: rules that were not asked."""
     tally = totals.tally
-    yield f"{tally.messages:,} messages, {tally.octets:,} octets, judged by {source}"
+    yield f"{_messages(tally.messages)}, {tally.octets:,} octets, judged by {source}"
     for verdict in ("accept", "reject", "tempfail"):
         if count := tally.verdicts.get(verdict, 0):
             yield f"  {verdict:9}{count:>12,}  {100 * count / tally.messages:.2f} %"
@@ -62,4 +62,8 @@ def _boxes(boxes: dict[str, list[int]]) -> Iterator[str]:
         known[0] += 1
         known[1] += counts[0]
     for kind, (files, messages) in sorted(kinds.items()):
-        yield f"{kind}: {files:,} file{'s' * (files != 1)}, {messages:,} messages"
+        yield f"{kind}: {files:,} file{'s' * (files != 1)}, {_messages(messages)}"
+
+
+def _messages(count: int) -> str:
+    return f"{count:,} message{'s' * (count != 1)}"

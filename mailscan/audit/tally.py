@@ -55,7 +55,7 @@ class Tally:
         if row["rules"] or row["deciders"] or row["rule"]:
             self._add_rules(row)
         for error in row["errors"]:
-            self._add_error(f"{error['rule']}: {error['why']}"[:_LONGEST], 1)
+            self.add_error(f"{error['rule']}: {error['why']}")
         if row["ambiguities"]:
             odd = [row["ambiguities"], row["source"], row["offset"], (row["subject"] or "")[:_LONGEST]]
             self.odd.append(odd)
@@ -70,7 +70,9 @@ class Tally:
             counts[1] += name == row["rule"]
             counts[2] += name == row["rule"] and alone(row)
 
-    def _add_error(self, what: str, count: int) -> None:
+    def add_error(self, what: str, count: int = 1) -> None:
+        """Count a failure of a rule, in words."""
+        what = what[:_LONGEST]
         if what in self.errors or len(self.errors) < MOST_ERRORS:
             self.errors[what] = self.errors.get(what, 0) + count
         else:
@@ -95,7 +97,7 @@ class Tally:
             times = self.times.get(rule, [0, 0.0, 0.0])
             self.times[rule] = [times[0] + asked, times[1] + ms, max(times[2], most)]
         for what, count in other["errors"].items():
-            self._add_error(what, count)
+            self.add_error(what, count)
         self.odd = _oddest(self.odd + [list(one) for one in other["odd"]])
 
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 
 _PR_SET_PDEATHSIG = 1
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _JUDGE: Judge | None = None
 
 
@@ -45,12 +46,18 @@ class LocalWorkers:
 
     def submit(self, task: Task) -> Future[Done]:
         """Have a task done. Raises `BrokenProcessPool` after a worker died, until `renew` is called."""
-        if self._pool is None:
-            # Forked from a process without threads: a worker starts in a millisecond, with everything imported.
-            self._pool = ProcessPoolExecutor(
-                self.jobs, multiprocessing.get_context("fork"), begin, (self.settings, os.getpid(), self.judge)
-            )
-        return self._pool.submit(work_here, task)
+        if self._pool is not None:
+            return self._pool.submit(work_here, task)
+        # Forked from a process without threads: a worker starts in a millisecond, with everything imported. A signal
+        # waits until that is done: an exception in the middle of a fork is thrown away, and nobody would stop.
+        self._pool = ProcessPoolExecutor(
+            self.jobs, multiprocessing.get_context("fork"), begin, (self.settings, os.getpid(), self.judge)
+        )
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+        try:
+            return self._pool.submit(work_here, task)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def renew(self) -> None:
         """New processes in the place of those that are no more."""
@@ -65,7 +72,11 @@ class LocalWorkers:
     def __enter__(self) -> LocalWorkers:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            # Who stops does not wait for what is under way: its rows would be thrown away.
+            for child in multiprocessing.active_children():
+                child.kill()
         self.close()
 
 
@@ -75,6 +86,7 @@ def begin(settings: Settings, parent: int | None, judge: type[Judge] = Judge) ->
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
     die_with(parent)
     _JUDGE = judge(settings)
 

@@ -110,6 +110,9 @@ def run(
 
         return scan(words, values, wrong, streams, environ)
     except BaseException as error:  # noqa: BLE001 - the mailer must not see another status than 75
+        if not scanning and streams is not None and type(error).__name__ == "Terminated":
+            streams.complain(f"mailscan: {error}\n".encode())  # a person did that, before the command had begun
+            return 1
         return _failed(form, soft, error, streams, stdout)
 
 

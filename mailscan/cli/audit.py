@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mailscan.cli.options import SCAN_OPTIONS, Request
+from mailscan.cli.outputs import keep_apart
 from mailscan.cli.pages import AuditPage
 from mailscan.errors import MailscanError, Terminated, UsageError
 from mailscan.outgoing import printable
@@ -32,7 +33,7 @@ the one of `mailscan scan`, with the envelope that the archive kept unless optio
 network are left out without --network or --replay.
 
 \b
-Exit status: 0 everything was read, 1 something had to be skipped, or the run was stopped.
+Exit status: 0 everything was read, 1 something had to be skipped, or the run was stopped, 2 a wrong command line.
 
 \b
 Examples:
@@ -73,7 +74,9 @@ def audit(
         raise UsageError("--resume: what was written to standard output cannot be gone on with")
     from mailscan.recording import read_record
 
-    text = read_policy(find_policy(request.policy, os.environ, os.geteuid()))
+    chosen_policy = find_policy(request.policy, os.environ, os.geteuid())
+    keep_apart({"--out": out, "--html": html}, [*paths, *filter(None, (chosen_policy, request.replay))])
+    text = read_policy(chosen_policy)
     replay = None if request.replay is None else read_record(request.replay)
     chosen = settings([text], envelope=_facts(request, values), network=network, replay=replay)
     policy, left_out = load(text, network=network or replay is not None)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mailscan.cli.audit import told
-from mailscan.cli.pages import writing
+from mailscan.cli.outputs import check_place, is_device, keep_apart, writing
 from mailscan.errors import MailscanError
 from mailscan.outgoing import printable
 
@@ -53,6 +53,12 @@ class Run:
         self.replay: str | None = given["replay"]
         if self.network and self.replay:
             raise click.UsageError("--network asks, and --replay answers without asking: only one can be had")
+        if self.out and not self.out.endswith(".jsonl") and not is_device(self.out):
+            raise click.UsageError(f"--out {self.out}: rows of a backtest are JSON lines: call it .jsonl")
+        read = [self.new, self.old, *self.paths, *(path for _, path in self.expected)]
+        keep_apart({"--out": self.out, "--html": self.html}, [*read, *([self.replay] if self.replay else [])])
+        for path in filter(None, (self.out, self.html)):
+            check_place(path)
         self.jobs: int = given["jobs"] or len(os.sched_getaffinity(0))
         if not self.paths and not self.expected:
             raise click.UsageError("what is to be judged? PATH, or --expect ham PATH, is missing")
@@ -74,6 +80,7 @@ def _compare(run: Run) -> int:
     from mailscan.audit.pairs import Pairs, pairs_of
     from mailscan.audit.run import run as judged
     from mailscan.audit.settings import load, read_policy, settings
+    from mailscan.audit.tally import Tally
     from mailscan.audit.workers import LocalWorkers
     from mailscan.cli.changes import tell
     from mailscan.recording import read_record
@@ -93,16 +100,19 @@ def _compare(run: Run) -> int:
         click.echo(f"mailscan: {printable(source)}: skipped: {printable(why)}", err=True)
 
     with closing(Comparison(run.own)) as comparison, LocalWorkers(both, run.jobs, Pairs) as workers:
+        tally = Tally()
         for label, paths in run.groups():
             for _, done in told(judged(paths, workers, most), paths):
                 for source, why in done.skipped:
                     skip(source, why)
                 comparison.take(pairs_of(done.lines), label)
+                tally.merge(done.tally)
         if not comparison.matrix:
             raise MailscanError("no message was read, so nothing is known about the policies")
+        comparison.errors = tally.errors
         paths = [path for _, some in run.groups() for path in some]
         unasked = sorted({rule for rules in left_out.values() for rule in rules})
-        _finish(run, comparison, Facts(run.new, paths, left_out=unasked, skipped=skipped))
+        _finish(run, comparison, Facts(run.new, paths, left_out=unasked, skipped=skipped, errors=tally.errors))
         tell(comparison, run, left_out)
         refused = comparison.refused_now()
         return 1 if refused > run.allow else 0

@@ -38,6 +38,7 @@ def _lines(comparison: Comparison, run: Run, left_out: dict[str, list[str]], roo
     yield from _head(comparison, run)
     yield from _rules(comparison, run)
     yield from _mails(comparison, run, room)
+    yield from _failed(comparison)
     yield from _freed(comparison)
     yield from _left_out(left_out)
 
@@ -60,7 +61,13 @@ def _head(comparison: Comparison, run: Run) -> Iterator[Line]:
     refused = comparison.refused_now()
     style = "bold red" if refused > run.allow else "bold green"
     before = comparison.count(LET_THROUGH, OUTCOMES, ("", "ham"))
-    yield [("newly refused: ", ""), (bound_in_words(refused, before), style), (f"; --allow {run.allow:,}", "dim")]
+    spam = comparison.count(LET_THROUGH, REFUSED, ("spam",))
+    beside = f"; beside {spam:,} of expected spam" if spam else ""
+    yield [
+        ("newly refused: ", ""),
+        (bound_in_words(refused, before), style),
+        (f"{beside}; --allow {run.allow:,}", "dim"),
+    ]
     for label, kind, wrong in (("ham", "refused", REFUSED), ("spam", "let through", LET_THROUGH)):
         of = comparison.count(OUTCOMES, OUTCOMES, (label,))
         if not of:
@@ -137,6 +144,14 @@ def apart(old: str, new: str) -> tuple[str, str]:
 def _short(text: str, most: int) -> str:
     text = printable(text)
     return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def _failed(comparison: Comparison) -> Iterator[Line]:
+    if comparison.errors:
+        yield []
+        yield [("rules that failed: what they say then is their on_error", "bold red")]
+    for what, count in sorted(comparison.errors.items(), key=lambda one: -one[1])[:_MOST_RULES]:
+        yield [(f"{count:>10,}  ", "bold"), (printable(what), "")]
 
 
 def _freed(comparison: Comparison) -> Iterator[Line]:

@@ -25,7 +25,7 @@ from mailscan.cli.people import list_filters, show_filter, versions
 from mailscan.cli.show import HELP as SHOW_HELP
 from mailscan.cli.show import SHARED, show
 from mailscan.doubts import doubts
-from mailscan.errors import MailscanError, PolicyError, UsageError
+from mailscan.errors import MailscanError, PolicyError, Terminated, UsageError
 from mailscan.keys import meant
 from mailscan.outgoing import printable
 from mailscan.policy import find_policy, load_policy, starter_text
@@ -87,6 +87,9 @@ def run_command(args: Sequence[str]) -> int:
         status = 1
     except OSError as error:
         click.echo(f"mailscan: standard output cannot be written: {error.strerror}", err=True)
+        status = 1
+    except Terminated as error:
+        click.echo(f"mailscan: {error}", err=True)
         status = 1
     return status
 

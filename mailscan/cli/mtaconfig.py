@@ -32,6 +32,18 @@ def _command() -> str:
     return shutil.which("mailscan") or os.path.join(os.path.dirname(sys.executable), "mailscan")
 
 
+def _unreachable(path: str) -> str:
+    """Why a mailer's user may not be able to run the command, in words; "" if nothing speaks against it."""
+    if not os.path.isfile(path):
+        return f"there is no {path}"
+    here = os.path.realpath(path)
+    while here != "/":
+        if not os.stat(here).st_mode & 0o001:
+            return f"other users, as a mailer's, cannot run {path}: {here} is closed to them"
+        here = os.path.dirname(here)
+    return ""
+
+
 @click.command("mta-config", help=HELP, short_help="Print the configuration that a mailer needs.")
 @click.argument("name", required=False)
 @click.option("--policy", metavar="PATH", help="The policy file.  [default: where mailscan looks by itself]")
@@ -49,7 +61,10 @@ def mta_config(
         for one, door in DOORS.items():
             click.echo(f"{one:{width}}  {door.title}" + (" (not in this version)" if door.daemon else ""))
         return
-    printed = snippet(name, command or _command(), policy, timeout)
+    command = command or _command()
+    printed = snippet(name, command, policy, timeout)
+    if (why := _unreachable(command)) and name != "mutt":
+        click.echo(f"mailscan: {why}; --command names another, README tells how to install for the machine", err=True)
     if number is None:
         click.echo(printed.text, nl=False)
     elif not 1 <= number <= len(printed.files):

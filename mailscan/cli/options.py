@@ -6,6 +6,8 @@ click costs three times what starting Python does. A property test holds that bo
 
 from __future__ import annotations
 
+import os
+
 from mailscan.envelope import Envelope, sender_address, split_addresses
 from mailscan.errors import UsageError
 from mailscan.render import FORMATS
@@ -133,6 +135,9 @@ class Request:
             raise UsageError("--record with --replay would copy the record: one of them is wanted")
         if self.soft_exit and self.format == "message":
             raise UsageError("--soft-exit would hide a refusal behind --format message, which has no other sign of it")
+        for name, read in (("--file", self.file), ("--policy", self.policy)):
+            if self.record and read and os.path.realpath(self.record) == os.path.realpath(read):
+                raise UsageError(f"--record {self.record} would be written over {name}; name another file")
         if self.explain and self.format == "kv":
             raise UsageError("--explain writes to standard error, and with --format kv nothing may stand there")
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from mailscan.errors import MailscanError
+from mailscan.cli.outputs import check_place, writing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from typing import BinaryIO, Literal
+    from collections.abc import Iterable
 
     from mailscan.audit.rows import Row
     from mailscan.policy import Policy
@@ -24,8 +22,7 @@ class AuditPage:
 
         self.path = path
         self.tally = Tally(out if out is not None and out.endswith(".jsonl") else None)
-        with writing(path, "ab"):  # an earlier page stands until the new one is there
-            pass
+        check_place(path)
 
     def add(self, rows: Iterable[Row]) -> None:
         """Count rows, which come in the order of the archive."""
@@ -41,13 +38,3 @@ class AuditPage:
         facts = Facts(policy.source, paths, left_out=left_out, skipped=skipped, limits=limits)
         with writing(self.path) as file:
             file.write(audit_page(self.tally, facts).encode())
-
-
-@contextmanager
-def writing(path: str, mode: Literal["wb", "ab"] = "wb") -> Iterator[BinaryIO]:
-    """A file to be written; what goes wrong is a `MailscanError` that names it."""
-    try:
-        with open(path, mode) as file:
-            yield file
-    except OSError as error:
-        raise MailscanError(f"{path} cannot be written: {error.strerror}") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -54,6 +55,8 @@ class Found:
 def found(named: str) -> Found | None:
     """The message that `FILE:NUMBER` names, or None for any other name. Raises `MailscanError`."""
     path, _, number = named.rpartition(":")
+    if named.lower().endswith(".jsonl") and os.path.isfile(named):
+        raise MailscanError(f"{named} has rows of an audit: `mailscan show {named}:1` shows the mail of the first")
     if not number.isascii() or not number.isdecimal() or os.path.exists(named) or len(number) > 18:
         return None
     if path.lower().endswith(".jsonl"):
@@ -86,6 +89,9 @@ def _of_row(path: str, number: int) -> Found:
         raise MailscanError(
             f"{path}: line {number} is no row of an audit: source, offset or size is not what it should be"
         )
+    if not archive_of(source):
+        # As `mailscan.audit.rows.written` wrote a name that is no UTF-8.
+        source = re.sub(r"\\(udc[89a-f][0-9a-f])", lambda match: chr(int(match[1][1:], 16)), source)
     if not archive_of(source):
         # Rows are often kept beside the archive, and looked at from elsewhere.
         beside = os.path.join(os.path.dirname(path), source)

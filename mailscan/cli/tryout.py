@@ -19,6 +19,8 @@ from mailscan.cli.streams import Streams
 from mailscan.cli.tried import lines, outcome, summary
 from mailscan.errors import MailscanError, PolicyError, UsageError
 from mailscan.mail import Mail
+from mailscan.mailboxes.reading import Notes, messages_in_file
+from mailscan.mailboxes.tasks import files_below
 from mailscan.outgoing import printable
 from mailscan.outside import Outside
 from mailscan.pipeline import scan
@@ -36,8 +38,9 @@ HELP = """Try one file of your own Python on messages, without a policy.
 
 Shows what it found, where in the message, what would follow, and how long it took.
 
-FILE is what a rule would `use`. MESSAGE is a file, or a directory, of which each file is a message. Without MESSAGE, or
-for "-", standard input is read. The options say what the mailer would: without them, nothing is known of the envelope.
+FILE is what a rule would `use`. MESSAGE is a message, or an archive as `mailscan audit` takes it: an mbox, a Maildir, a
+directory. Without MESSAGE, or for "-" alone, standard input is one message. The options say what the mailer would:
+without them, nothing is known of the envelope.
 
 \b
 Exit status: 0 if the file did its work on every message, whatever it found; 1 if it failed on one, or one could not
@@ -59,15 +62,10 @@ def try_file(path: str, messages: Sequence[str], values: Values, *, only_found: 
     policy = _policy(path, request, messages)
     counted: dict[str, int] = {}
     slowest, which = 0.0, ""
-    for name in _files(messages or ("-",)):
-        called = "standard input" if name == "-" else name
-        try:
-            raw = read_message(None if name == "-" else name, policy.limits.message_size, Streams(0, 1, 2))
-        except MailscanError as error:
-            if tuple(messages) in ((), (name,)):
-                raise
+    for called, raw in _messages(messages or ("-",), policy.limits.message_size):
+        if isinstance(raw, str):
             counted["not read"] = counted.get("not read", 0) + 1
-            echo([[(printable(str(error)), "red")]])
+            echo([[(printable(f"{called}: {raw}"), "red")]])
             continue
         envelope, message = with_envelope(request, raw)
         verdict = scan(Mail(envelope, message), policy, Outside(time.monotonic() + request.timeout))
@@ -93,6 +91,8 @@ def _policy(path: str, request: Request, messages: Sequence[str]) -> Policy:
         policy = build_policy("try", b"", {"filter": [table]}, os.getcwd())
     except PolicyError as error:
         problems = [_BEFORE.sub("", problem) for problem in error.problems]
+        if problems[0].startswith("needs `"):
+            problems[0] = f"{path}: {problems[0]}, which `try` cannot give: a policy can, or a case (`mailscan test`)"
         if not os.path.exists(path):
             problems[0] += _nearby(path)
         raise PolicyError(problems) from None
@@ -145,22 +145,28 @@ def _nearby(path: str) -> str:
     return f"; there are {', '.join(sorted(files)[:10])}" if files else f"; there is no Python file in {folder or '.'}"
 
 
-def _files(messages: Sequence[str]) -> Iterator[str]:
-    """The messages named; of a directory the files at and below it, but for hidden ones, in order."""
-    for name in messages:
-        if not os.path.isdir(name):
-            yield name
-            continue
-        found = False
-        for folder, below, files in os.walk(name):
-            below[:] = sorted(one for one in below if not one.startswith("."))
-            for file in sorted(files):
-                path = os.path.join(folder, file)
-                if not file.startswith(".") and os.path.isfile(path):
-                    found = True
-                    yield path
-        if not found:
-            raise MailscanError(f"no message: {name} is a directory, and there is no file in it")
+def _messages(named: Sequence[str], most: int) -> Iterator[tuple[str, bytes | str]]:
+    """(where it stands, its octets) of every message in what is named, as `mailscan audit` finds them; or, in words,
+    why something could not be read. Raises `MailscanError` where nothing can be.
+    """
+    if tuple(named) == ("-",):
+        yield "standard input", read_message(None, most, Streams(0, 1, 2))
+        return
+    count = 0
+    notes = Notes()
+    for name in named:
+        for path in files_below(name):
+            for source, offset, raw in messages_in_file(path, notes, most):
+                count += 1
+                yield (f"{source}:{offset}" if offset else source), raw
+            skipped, _, empty = notes.taken()
+            for source, why in [*skipped, *([(path, "is empty")] if empty else [])]:
+                if not count and len(named) == 1 and path == name:
+                    raise MailscanError(f"no message: {source}: {why}")
+                yield source, why
+                count += 1
+    if not count:
+        raise MailscanError(f"no message: {named[0]} is a directory, and there is no file in it")
 
 
 def command(options: Sequence[click.Parameter]) -> click.Command:

@@ -27,7 +27,7 @@ _SHORT = 1 << 20
 _ZIP = b"PK\x03\x04"
 _FIELD = re.compile(rb"[!-9;-~]+[ \t]*:")
 # What mail readers keep beside the mail.
-_NOT_MAIL = ("dovecot", "courier", "maildirfolder", "maildirsize", "subscriptions", "cyrus.", ".mh_", ".mailboxlist")
+_NOT_MAIL = ("dovecot", "courier", "maildirfolder", "maildirsize", "subscriptions", "cyrus.", ".")
 _NOT_MAIL_ENDINGS = (".msf", ".lock", ".cmeta", ".ev-summary", ".ev-summary-meta")
 # Compressed files in archives in compressed files …
 _DEEPEST = 4

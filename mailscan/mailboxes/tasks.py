@@ -130,6 +130,11 @@ def _size(path: str) -> int:
         return 0
 
 
+def files_below(path: str) -> Iterator[str]:
+    """The path of every file that may hold mail at or below a path, folders in the order of names."""
+    return (name for name, _ in _files(path))
+
+
 def _files(path: str) -> Iterator[tuple[str, int]]:
     """(path, size) of every file at or below a path, folders in the order of names. The size is -1 for what is not
     to be opened without a look: standard input, and what cannot be read, of which an error will be told.

@@ -97,7 +97,7 @@ class _Zstandard:
         try:
             import zstandard
         except ImportError:
-            raise ValueError("is Zstandard; `pip install 'mailscan[archives]'` has what opens it") from None
+            raise ValueError("is Zstandard, which needs the Python package zstandard (the extra [archives])") from None
         if zstandard.ZstdError not in _BROKEN:
             _BROKEN.append(zstandard.ZstdError)
         self._file = file
@@ -165,7 +165,7 @@ def zip_members(file: object, skip: Callable[[str, str], None]) -> Iterator[tupl
                 try:
                     inner = archive.open(member)
                 except broken() as error:
-                    skip(member.filename, in_words(error))
+                    skip(member.filename, "is encrypted" if member.flag_bits & 1 else in_words(error))
                     continue
                 with inner:
                     yield member.filename, inner

@@ -62,7 +62,13 @@ def describe(source: Source, setting: Setting, places: list[str], *, fully: bool
     if fully:
         import inspect
 
-        inspect.signature(check).bind("mail", "outside")
+        signature = inspect.signature(check)
+        try:
+            signature.bind("mail", "outside")
+        except TypeError:
+            own = f"{thing.__name__}." if isinstance(thing, type) else ""
+            wanted = f"check({'self, ' if own else ''}mail, outside)"
+            raise FilterError(f"{source.called}: {own}check is called as `{wanted}`: write it so") from None
     return told
 
 

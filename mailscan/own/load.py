@@ -40,7 +40,9 @@ def load(source: Source, places: list[str]) -> tuple[ModuleType, Callable[..., o
     if classes:
         names = " and ".join(f"`{one.__name__}`" for one in classes)
         raise FilterError(f"{source.called}: has the classes {names}; say which: `:{classes[0].__name__}` behind `use`")
+    known = [name for one in (module, *vars(module).values()) if _is_of(one, module) for name in vars(one)]
     without = "has no function `check(mail, outside)`, and no class with a method of that name"
+    without += resembling("check", known)
     if not source.path:
         raise NotThere(f"there is no filter '{source.called}': the module {without}")
     raise FilterError(f"{source.called}: {without}")
@@ -111,6 +113,10 @@ def _judges(one: object, *, by_name: bool = False) -> bool:
     if isinstance(one, type):
         return callable(getattr(one, "check", None))
     return callable(one) and (by_name or "check" in getattr(one, "__name__", ""))
+
+
+def _is_of(one: object, module: ModuleType) -> bool:
+    return one is module or (isinstance(one, type) and one.__module__ == module.__name__)
 
 
 def _classes(module: ModuleType) -> list[type]:

@@ -189,7 +189,7 @@ def _zstd_of_python() -> Callable[[bytes], tuple[int, Any]]:
         except ImportError:
             continue
     else:
-        raise Unopened("packed by Zstandard: `pip install 'mailscan[archives]'` to have it opened")
+        raise Unopened("packed by Zstandard, which needs the Python package zstandard (the extra [archives])")
 
     def opened(data: bytes) -> tuple[int, Any]:
         from io import BytesIO

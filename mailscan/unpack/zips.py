@@ -136,7 +136,7 @@ def _by_ppmd(entry: Entry, packed: memoryview, most: int, budget: Budget) -> byt
     try:
         import pyppmd
     except ImportError:
-        raise Unopened("packed by PPMd: `pip install 'mailscan[archives]'` to have it opened") from None
+        raise Unopened("packed by PPMd, which needs the Python package pyppmd (the extra [archives])") from None
     from mailscan.unpack.bounded import CHILD_MEMORY, in_child
 
     fields = int.from_bytes(packed[:2], "little")
