@@ -54,6 +54,13 @@ def read_record(path: str) -> bytes:
         raise UsageError(f"--replay: {path}: {getattr(error, 'strerror', None) or error}") from None
 
 
+def checked_record(path: str) -> bytes:
+    """The octets of a record, for `Replay` in another process. Raises `UsageError` for what is none."""
+    octets = read_record(path)
+    Replay(0.0, path, octets)
+    return octets
+
+
 class Replay(Outside):
     """Answers what a record has, and nothing else: the network is never asked. `digest` is its policy's."""
 

@@ -75,14 +75,14 @@ def test_a_content_length_reaches_over_the_ranges(tmp_path: Path, monkeypatch: p
         assert rows(path, 2) == whole, octets
 
 
-def _dies_once(task: tasks.Task) -> Done:
+def _dies_once(task: tasks.Task, careful: bool = False) -> Done:
     """As `work_here`, by a process that dies at the first range it reads, and at the first that it reads again."""
     assert isinstance(task, tasks.Range)
     again = bool(task.start and task.begin is not None)
     try:
         os.close(os.open(f"{task.path}.died-{again}", os.O_CREAT | os.O_EXCL))
     except FileExistsError:
-        return WORK_HERE(task)
+        return WORK_HERE(task, careful)
     os._exit(1)
 
 

@@ -183,7 +183,7 @@ def test_without_a_library(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("zstandard", "compression.zstd", "backports.zstd"):
         monkeypatch.setitem(sys.modules, name, None)
     ((_, why),) = opened(open_zstd, b"\x28\xb5\x2f\xfd" + bytes(20))
-    assert why == "packed by Zstandard: `pip install 'mailscan[archives]'` to have it opened"
+    assert why == "packed by Zstandard, which needs the Python package zstandard (the extra [archives])"
 
 
 # --- any octets

@@ -7,7 +7,7 @@ import threading
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 
 from mailscan.audit import workers
-from mailscan.errors import MailscanError, UsageError
+from mailscan.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,9 +42,13 @@ class ClusterWorkers:
         # A result, not something scattered: if the worker that holds it is lost, the scheduler makes it again.
         self._settings = self._client.submit(_same, settings, pure=False)
 
-    def submit(self, task: Task) -> Future[Done]:
+    def submit(self, task: Task, *, careful: bool = False) -> Future[Done]:
         """Have a task done."""
-        return self._executor.submit(on_cluster, task, self._settings)  # type: ignore[no-any-return]
+        return self._executor.submit(on_cluster, task, self._settings, careful)  # type: ignore[no-any-return]
+
+    def result(self, future: Future[Done]) -> Done:
+        """What came of a task."""
+        return future.result()
 
     def renew(self) -> None:
         """The scheduler does that."""
@@ -68,18 +72,18 @@ _POOLS: dict[str, ProcessPoolExecutor] = {}
 _LOCK = threading.Lock()
 
 
-def on_cluster(task: Task, settings: Settings) -> Done:
+def on_cluster(task: Task, settings: Settings, careful: bool) -> Done:
     """Do a task on a worker of the cluster.
 
     Dask calls this in a thread, and only in the main thread of a process can a rule be stopped that takes too long
     (mailscan.timer): the work is done in a process of the worker's own.
     """
     try:
-        return _pool(settings).submit(workers.work_here, task).result()
+        return _pool(settings).submit(workers.work_here, task, careful).result()
     except BrokenExecutor:
         with _LOCK:
             _POOLS.pop(settings.digest, None)
-        raise MailscanError(f"the process that judged {task.position.path} died") from None
+        raise
 
 
 def _pool(settings: Settings) -> ProcessPoolExecutor:

@@ -41,7 +41,7 @@ def check_format(out: str) -> None:
 
 def write(rows: str, out: str) -> None:
     """Make `out` of the .jsonl file `rows`; it appears whole, or not at all. Raises `OSError`."""
-    new = out + ".new"
+    new = out + ".partial.new"
     writers: dict[str, Callable[[Iterable[Row], str], None]] = {
         ".csv": _csv, ".parquet": _parquet, ".sqlite": _sqlite
     }  # fmt: skip

@@ -151,7 +151,10 @@ def to_line(one: Mapping[str, Any]) -> bytes:
 
 def from_line(line: bytes) -> Row:
     """A row back from its line. Raises `ValueError` for what is none."""
-    one = json.loads(line)
+    try:
+        one = json.loads(line)
+    except RecursionError:
+        raise ValueError("is no row of an audit") from None
     if not isinstance(one, dict) or not set(NAMES) <= set(one):
         raise ValueError("is no row of an audit")
     return one

@@ -9,6 +9,7 @@ rows, and put in its place by a rename: it is there whole or not at all.
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 import time
@@ -43,8 +44,13 @@ class Store:
         self.totals = Totals()
         self.reached = Reached()
         self.octets = 0
+        self.is_whole = False  # `out` is there already: a run was stopped between that and tidying up
+        self._digest = hashlib.sha256()
         self._saved = time.monotonic()
         try:
+            if self._was_finished():
+                self.is_whole = resume
+                os.unlink(self.progress)
             descriptor = os.open(self.partial, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             self.file: BinaryIO = open(descriptor, "r+b")  # noqa: SIM115 - open as long as the run goes on
             fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -60,6 +66,20 @@ class Store:
             raise UsageError(f"{self.partial}: another run is writing it") from None
         except OSError as error:
             raise self._failed(self.partial, error) from None
+
+    def _was_finished(self) -> bool:
+        """Whether a run made `out`, and was stopped before all that goes with it was removed."""
+        if os.path.exists(self.partial) or not os.path.exists(self.out):
+            return False
+        try:
+            with open(self.progress, "rb") as file:
+                state = json.load(file)
+            if state["version"] != VERSION or state["about"] != self.about or not state["finished"]:
+                return False
+            self.totals = Totals(state["totals"])
+            return True
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):
+            return False
 
     def _go_on(self) -> None:
         try:
@@ -80,7 +100,12 @@ class Store:
                 raise UsageError(f"--resume: the {name} changed since; remove {self.progress} to begin anew")
         if os.fstat(self.file.fileno()).st_size < state["octets"]:
             raise UsageError(f"--resume: {self.partial} lacks rows; remove {self.progress} to begin anew")
-        self.octets = state["octets"]
+        left = self.octets = int(state["octets"])
+        while left > 0 and (piece := self.file.read(min(left, 1 << 20))):
+            self._digest.update(piece)
+            left -= len(piece)
+        if self._digest.hexdigest() != state["digest"]:
+            raise UsageError(f"--resume: {self.partial} was changed; remove it and {self.progress} to begin anew")
         if state["position"] is not None:
             self.reached = Reached(Position(*state["position"]), state["begin"])
             if state["stamp"] != stamp(self.reached.position.path):  # type: ignore[union-attr]
@@ -92,6 +117,7 @@ class Store:
         """Take the rows of one task; `reached` stands behind it already. Raises `MailscanError`."""
         try:
             self.file.write(done.lines)
+            self._digest.update(done.lines)
             self.octets += len(done.lines)
             self.totals.add(done)
             if time.monotonic() - self._saved > EVERY:
@@ -99,7 +125,7 @@ class Store:
         except OSError as error:
             raise self._failed(self.partial, error) from None
 
-    def save(self) -> None:
+    def save(self, *, finished: bool = False) -> None:
         """Have all rows so far on the disk, and say so."""
         self.file.flush()
         os.fsync(self.file.fileno())
@@ -108,6 +134,8 @@ class Store:
             "version": VERSION,
             "about": self.about,
             "octets": self.octets,
+            "digest": self._digest.hexdigest(),
+            "finished": finished,
             "position": position,
             "begin": self.reached.begin,
             "stamp": None if position is None else stamp(position.path),
@@ -131,7 +159,7 @@ class Store:
     def finish(self) -> None:
         """Make `out` of the rows. Raises `MailscanError`; what is there can be finished by `--resume`."""
         try:
-            self.save()
+            self.save(finished=True)
             if self.out.endswith(".jsonl"):
                 os.replace(self.partial, self.out)
             else:
@@ -143,8 +171,15 @@ class Store:
         finally:
             self.file.close()
 
+    def forget(self) -> None:
+        """Leave nothing beside `out`."""
+        os.unlink(self.partial)
+        self.file.close()
+
     def stop(self) -> None:
         """Leave all so that `--resume` can go on."""
+        if self.file.closed:
+            return
         try:
             self.save()
         except OSError:

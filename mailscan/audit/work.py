@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import time
+from functools import partial
+from itertools import islice
 from typing import Any, NamedTuple
 
 from mailscan.audit.envelopes import Envelopes
 from mailscan.audit.rows import from_line, row, to_line
 from mailscan.audit.settings import load
 from mailscan.audit.tally import Tally
+from mailscan.errors import FilterError
+from mailscan.guard import in_child
 from mailscan.mail import Mail
 from mailscan.mailboxes.reading import Notes, messages_in_file, messages_in_range
 from mailscan.mailboxes.tasks import Files, Range
@@ -28,12 +32,17 @@ if TYPE_CHECKING:
     from mailscan.verdict import Verdict
 
 SECONDS = 50.0
+# Of address space: what kills a process for want of memory is the system's limit, not ours.
+_MEMORY = 1 << 40
+# Messages in one process, where one of them may kill it.
+_SOME = 64
 
 
 class Done(NamedTuple):
     """What came of a task. `lines` has a line of JSON for each message, in the archive's order: its row; `tally` counts
     them. `skipped` is what could not be read, by (source, why), `boxes` the counts of each mbox, `empty` how many
-    files had no octet. `span`: where in a range of an mbox the first message begins, and the next one.
+    files had no octet. `span`: where in a range of an mbox the first message begins, and the next one; None if that
+    is not known, for the range was not read.
     """
 
     lines: bytes
@@ -41,11 +50,14 @@ class Done(NamedTuple):
     skipped: list[tuple[str, str]]
     boxes: dict[str, list[int]]
     empty: int
-    span: tuple[int | None, int | None]
+    span: tuple[int | None, int | None] | None
 
     def rows(self) -> Iterator[Row]:
         """The rows."""
         return map(from_line, self.lines.splitlines())
+
+
+NOTHING = Done(b"", Tally().plain(), [], {}, 0, (None, None))
 
 
 class Judge:
@@ -69,6 +81,34 @@ class Judge:
             lines.append(to_line(one))
         return b"".join(lines), tally
 
+    def careful(self, messages: Iterable[tuple[str, int, bytes]], notes: Notes) -> tuple[bytes, Tally]:
+        """The same in further processes: a message that kills its own is noted, and costs no other its row."""
+        lines: list[bytes] = []
+        whole = Tally()
+        left = iter(messages)
+        while some := list(islice(left, _SOME)):
+            self._some(some, lines, whole, notes)
+        return b"".join(lines), whole
+
+    def _some(self, some: list[tuple[str, int, bytes]], lines: list[bytes], whole: Tally, notes: Notes) -> None:
+        try:
+            answer: Any = in_child(partial(self._plainly, some), seconds=len(some) * SECONDS, memory=_MEMORY)
+        except FilterError as error:
+            if len(some) == 1:
+                source, offset, _ = some[0]
+                notes.skip(source, f"the message at octet {offset} was not judged: {error}")
+                return
+            half = len(some) // 2
+            self._some(some[:half], lines, whole, notes)
+            self._some(some[half:], lines, whole, notes)
+            return
+        lines.append(answer[0])
+        whole.merge(answer[1])
+
+    def _plainly(self, some: list[tuple[str, int, bytes]]) -> tuple[bytes, dict[str, Any]]:
+        line, tally = self.judge(some)
+        return line, tally.plain()
+
     def judged(self, message: Message, at: int = 0) -> tuple[Mail, Verdict, float]:
         """(the mail, its verdict by one of the policies with every rule asked, milliseconds)."""
         began = time.perf_counter()
@@ -83,8 +123,10 @@ class Judge:
         return Outside(deadline, policy.outside) if self.replay is None else self.replay.again(deadline)
 
 
-def work(task: Task, judge: Judge) -> Done:
-    """The rows of a task's messages. Must be called in the main thread of a process."""
+def work(task: Task, judge: Judge, *, careful: bool = False) -> Done:
+    """The rows of a task's messages; `careful` where one may have killed a worker. Must be called in the main thread
+    of a process.
+    """
     notes = Notes()
     if isinstance(task, Files):
         messages: Iterator[tuple[str, int, bytes]] = (
@@ -95,5 +137,5 @@ def work(task: Task, judge: Judge) -> Done:
     else:
         notes.skipped, notes.boxes, notes.empty = list(task.skipped), dict(task.boxes), task.empty
         messages = iter(task.messages)
-    lines, tally = judge.judge(messages)
+    lines, tally = judge.careful(messages, notes) if careful else judge.judge(messages)
     return Done(lines, tally.plain(), *notes.taken(), notes.span)

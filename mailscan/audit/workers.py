@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 
 from mailscan.audit.work import Judge, work
 
@@ -21,17 +22,20 @@ if TYPE_CHECKING:
     from mailscan.mailboxes.tasks import Task
 
     class Workers(Protocol):
-        """`jobs` tasks are worked on at a time; `submit` gives the future of one."""
+        """`jobs` tasks are worked on at a time; `submit` gives the future of one, `result` waits for it."""
 
         jobs: int
 
-        def submit(self, task: Task) -> Future[Done]: ...
+        def submit(self, task: Task, *, careful: bool = False) -> Future[Done]: ...
+        def result(self, future: Future[Done]) -> Done: ...
         def renew(self) -> None: ...
         def close(self) -> None: ...
 
 
 _PR_SET_PDEATHSIG = 1
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+# Seconds after which somebody looks whether all workers live.
+_LOOK = 1.0
 _JUDGE: Judge | None = None
 
 
@@ -44,10 +48,10 @@ class LocalWorkers:
         self.jobs = jobs
         self._pool: ProcessPoolExecutor | None = None
 
-    def submit(self, task: Task) -> Future[Done]:
+    def submit(self, task: Task, *, careful: bool = False) -> Future[Done]:
         """Have a task done. Raises `BrokenProcessPool` after a worker died, until `renew` is called."""
         if self._pool is not None:
-            return self._pool.submit(work_here, task)
+            return self._pool.submit(work_here, task, careful)
         # Forked from a process without threads: a worker starts in a millisecond, with everything imported. A signal
         # waits until that is done: an exception in the middle of a fork is thrown away, and nobody would stop.
         self._pool = ProcessPoolExecutor(
@@ -55,16 +59,30 @@ class LocalWorkers:
         )
         before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
         try:
-            return self._pool.submit(work_here, task)
+            return self._pool.submit(work_here, task, careful)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
+    def result(self, future: Future[Done]) -> Done:
+        """What came of a task. Raises `BrokenProcessPool` when a worker died."""
+        while True:
+            try:
+                return future.result(timeout=_LOOK)
+            except TimeoutError:
+                # The pool waits for ever for the rest of an answer in whose middle a worker was killed.
+                if not future.done() and len(multiprocessing.active_children()) < self.jobs:
+                    raise BrokenProcessPool("a worker died") from None
+
     def renew(self) -> None:
-        """New processes in the place of those that are no more."""
-        self.close()
+        """New processes in the place of those that are no more; what these had in hand is thrown away."""
+        for child in multiprocessing.active_children():
+            child.kill()
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+            self._pool = None
 
     def close(self) -> None:
-        """End them; what they still have in hand is not waited for."""
+        """End them."""
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
             self._pool = None
@@ -74,9 +92,7 @@ class LocalWorkers:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is not None:
-            # Who stops does not wait for what is under way: its rows would be thrown away.
-            for child in multiprocessing.active_children():
-                child.kill()
+            self.renew()  # who stops does not wait for what is under way
         self.close()
 
 
@@ -99,6 +115,6 @@ def die_with(parent: int | None) -> None:
         os._exit(1)
 
 
-def work_here(task: Task) -> Done:
+def work_here(task: Task, careful: bool = False) -> Done:
     assert _JUDGE is not None
-    return work(task, _JUDGE)
+    return work(task, _JUDGE, careful=careful)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mailscan.cli.options import SCAN_OPTIONS, Request
-from mailscan.cli.outputs import keep_apart
+from mailscan.cli.outputs import check_place, keep_apart
 from mailscan.cli.pages import AuditPage
 from mailscan.errors import MailscanError, Terminated, UsageError
 from mailscan.outgoing import printable
@@ -72,18 +72,27 @@ def audit(
         check_format(str(out))
     elif resume:
         raise UsageError("--resume: what was written to standard output cannot be gone on with")
-    from mailscan.recording import read_record
+    if resume and "-" in paths:
+        raise UsageError("--resume: standard input cannot be read again from where a run was stopped")
+    for path in (out, html):
+        if path not in (None, "-"):
+            check_place(str(path))
+    from mailscan.recording import checked_record
 
     chosen_policy = find_policy(request.policy, os.environ, os.geteuid())
     keep_apart({"--out": out, "--html": html}, [*paths, *filter(None, (chosen_policy, request.replay))])
     text = read_policy(chosen_policy)
-    replay = None if request.replay is None else read_record(request.replay)
+    replay = None if request.replay is None else checked_record(request.replay)
     chosen = settings([text], envelope=_facts(request, values), network=network, replay=replay)
     policy, left_out = load(text, network=network or replay is not None)
     about = {"policy or options": chosen.digest, "paths": paths}
     page = None if html is None else AuditPage(html, out)
     store = Store(str(out), about, resume=resume) if out not in (None, "-") else None
     try:
+        if store is not None and store.is_whole:
+            store.forget()
+            _summarize(store.totals, text.source, left_out, to_stderr=False)
+            return 1 if store.totals.missing else 0
         with _workers(chosen, jobs, cluster) as workers:
             totals = _run(paths, workers, policy.limits.message_size, store, out == "-", page)
         if page is not None:

@@ -83,12 +83,12 @@ def _compare(run: Run) -> int:
     from mailscan.audit.tally import Tally
     from mailscan.audit.workers import LocalWorkers
     from mailscan.cli.changes import tell
-    from mailscan.recording import read_record
+    from mailscan.recording import checked_record
     from mailscan.report.facts import Facts
 
     skipped: list[tuple[str, str]] = []
     policies = [read_policy(run.old), read_policy(run.new)]
-    record = None if run.replay is None else read_record(run.replay)
+    record = None if run.replay is None else checked_record(run.replay)
     asks = run.network or record is not None
     loaded = [load(policy, network=asks) for policy in policies]
     left_out = {os.path.basename(policy.source): rules for policy, (_, rules) in zip(policies, loaded, strict=True)}
@@ -187,7 +187,7 @@ command = click.Command(
         click.Option(["--html"], type=click.Path(), metavar="FILE.html", help="Write a page with all of it."),
         click.Option(["--network"], is_flag=True, help="Also ask the rules that ask the network."),
         click.Option(["--replay"], metavar="FILE", help="Answer these rules from a FILE of `mailscan scan --record`."),
-        click.Option(["--jobs"], type=click.IntRange(1), metavar="N", help="Processes.  [default: one a core]"),
+        click.Option(["--jobs"], type=click.IntRange(1, 1000), metavar="N", help="Processes.  [default: one a core]"),
     ],
     help=HELP,
     short_help="Say what a new policy would change, before it is enabled.",

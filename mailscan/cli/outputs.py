@@ -58,7 +58,7 @@ def writing(path: str) -> Iterator[BinaryIO]:
             yield file
         return
     place = os.path.realpath(path)
-    new = f"{place}.new"
+    new = f"{place}.partial"
     with _named(path):
         try:
             with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:

@@ -74,6 +74,8 @@ def found(named: str) -> Found | None:
 
 
 def _of_row(path: str, number: int) -> Found:
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise MailscanError(f"{path} is no file")
     try:
         with open(path, "rb") as file:
             line = next(islice(file, max(number, 1) - 1, None), None)

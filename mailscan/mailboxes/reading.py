@@ -31,6 +31,9 @@ _NOT_MAIL = ("dovecot", "courier", "maildirfolder", "maildirsize", "subscription
 _NOT_MAIL_ENDINGS = (".msf", ".lock", ".cmeta", ".ev-summary", ".ev-summary-meta")
 # Compressed files in archives in compressed files …
 _DEEPEST = 4
+# So many unpacked octets may come without a message in them; more only while they are not much more than what was read.
+_BARREN = 1 << 30
+_BARREN_RATIO = 100
 
 
 def is_mail_file(path: str) -> bool:
@@ -48,6 +51,7 @@ class Notes:
         self.empty = 0  # files without an octet: nothing was lost
         self.read = 0  # octets of the file, packed as it is
         self.span: tuple[int | None, int | None] = (None, None)
+        self.barren = 0  # octets read of the file itself since a message was found
 
     def skip(self, source: str, why: object) -> None:
         """Something of a source could not be read."""
@@ -107,9 +111,13 @@ def messages_in_stream(
 ) -> Iterator[Message]:
     """The messages of what can be read only once. `head` was read of it already."""
     position = len(head)
+    found = 0  # where the last message was found
 
     def read(wanted: int) -> bytes:
         nonlocal position
+        if depth and position - found > max(_BARREN, _BARREN_RATIO * notes.barren):
+            notes.skip(source, f"is left at octet {position}: it unpacks to ever more, and there is no message in it")
+            return b""
         try:
             octets = file.read(wanted)
         except broken() as error:
@@ -118,9 +126,20 @@ def messages_in_stream(
         position += len(octets)
         if depth == 0:
             notes.read = position
+            notes.barren += len(octets)
         return octets
 
-    window = Window(read)
+    for message in _messages(source, file, Window(read), notes, most, head, depth):
+        found = position
+        if depth == 0:
+            notes.barren = 0
+        yield message
+
+
+def _messages(
+    source: str, file: Readable, window: Window, notes: Notes, most: int, head: bytes, depth: int
+) -> Iterator[Message]:
+
     window.buffer = head
     first = window.peek(0, _LOOK)
     kind = _kind(first)
@@ -208,6 +227,8 @@ def messages_in_range(
                     notes.skip(path, too_large(offset, size, most))
                 else:
                     yield path, offset, octets
+            if (size := os.fstat(file.fileno()).st_size) < stop:
+                notes.skip(path, f"octets {size} to {stop} cannot be read: the file was cut while it was read")
     except (OSError, ValueError) as error:
         at = start if split is None or split.next is None else split.next
         notes.skip(path, f"octets {at} to {stop} cannot be read: {in_words(error)}")

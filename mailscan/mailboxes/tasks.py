@@ -172,6 +172,9 @@ def _of_one(argument: int, path: str, size: int, most: int) -> Iterator[Files | 
     """The tasks of standard input, of a large file, or of what is no file."""
     position = Position(argument, path, 0)
     notes = Notes()
+    if path == "-" and sys.stdin is None:
+        yield Octets(position, [], [("-", "standard input is closed")], {}, 0, 0)
+        return
     if path == "-":
         yield from _packed(position, messages_in_stream("-", sys.stdin.buffer, notes, most), notes)
         return

@@ -8,6 +8,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -30,9 +31,14 @@ MAGICS = (_GZIP, _BZIP2, _XZ, _ZSTD)
 _ZSTD_WINDOW = 128 << 20
 _ZSTD_PIECE = 1 << 12
 _PIECE = 1 << 16
+# A name in a tar, or all that its PAX header says of a member.
+_LONGEST_NAME = 1 << 20
+# Who reads on so often behind the end is told that it ends: `tarfile` would skip what is not there for years.
+_MOST_ENDS = 100
 _BLOCK = 512
 _BROKEN: list[type[Exception]] = [
-    OSError, EOFError, ValueError, RuntimeError, zlib.error, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile,
+    OSError, EOFError, ValueError, RuntimeError, ArithmeticError, LookupError, TypeError, struct.error, zlib.error,
+    lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile,
 ]  # fmt: skip
 
 
@@ -66,6 +72,7 @@ class Rest:
     def __init__(self, window: Window) -> None:
         self._window = window
         self._at = window.base
+        self._ends = 0
 
     def read(self, wanted: int = -1, /) -> bytes:
         """At most so many octets; fewer only at the end."""
@@ -74,6 +81,10 @@ class Rest:
         while window.end < end and window.extend():
             pass
         octets = window.octets(self._at, end)
+        if not octets and wanted:
+            self._ends += 1
+            if self._ends > _MOST_ENDS:
+                raise EOFError
         self._at += len(octets)
         window.drop(self._at)
         return octets
@@ -136,18 +147,38 @@ def unpacked(file: Rest, first: bytes) -> Readable:
     return _Plain(bz2.BZ2File(stream) if first.startswith(_BZIP2) else lzma.LZMAFile(stream))
 
 
+class _Member(tarfile.TarInfo):
+    """A member's header, as `tarfile` reads it, but for what only makes sense in a bomb: a name of gigabytes would be
+    read into memory, and a sparse file has as many octets as its header says.
+    """
+
+    def _proc_gnulong(self, tar: Any) -> Any:
+        return self._bounded(super()._proc_gnulong, tar)  # type: ignore[misc]
+
+    def _proc_pax(self, tar: Any) -> Any:
+        return self._bounded(super()._proc_pax, tar)  # type: ignore[misc]
+
+    def _bounded(self, read: Callable[[Any], Any], tar: Any) -> Any:
+        if self.size > _LONGEST_NAME:
+            raise tarfile.ReadError(f"a name of {self.size} octets")
+        return read(tar)
+
+
 def tar_members(file: Rest, skip: Callable[[str], None]) -> Iterator[tuple[str, Readable]]:
     """(name, content) of each file in a tar archive. `skip` is told of octets that belong to none, and why."""
     ended = 0
     try:
-        with tarfile.open(fileobj=file, mode="r|", ignore_zeros=True, errorlevel=0) as tar:  # type: ignore[call-overload]
+        options: Any = {"ignore_zeros": True, "errorlevel": 0, "tarinfo": _Member}
+        with tarfile.open(fileobj=file, mode="r|", **options) as tar:  # type: ignore[call-overload]
             for member in tar:
                 tar.members = []  # it keeps them all, and nobody asks for them again
                 begun = member.offset
                 if begun > ended:
                     skip(f"octets {ended} to {begun} are no member")
                 ended = member.offset_data + (-(-member.size // _BLOCK) * _BLOCK if member.isreg() else 0)
-                if member.isreg() and (inner := tar.extractfile(member)) is not None:
+                if member.issparse():
+                    skip(f"{member.name[:200]} is a sparse file")
+                elif member.isreg() and (inner := tar.extractfile(member)) is not None:
                     yield member.name, inner
     except broken() as error:
         skip(f"cannot be read beyond octet {ended}: {in_words(error)}")

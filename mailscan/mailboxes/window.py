@@ -47,13 +47,19 @@ class Window:
         return self.base + len(self.buffer)
 
     def extend(self) -> bool:
-        """Read on; False at the end."""
-        if not self.is_whole:
-            # Large buffers grow by parts of themselves: copying stays linear.
-            octets = self._read(max(BLOCK, len(self.buffer) // 2))
-            self.buffer = self.buffer + octets if self.buffer else octets
+        """Read on; False if there was nothing more."""
+        if self.is_whole:
+            return False
+        # Large buffers grow by parts of themselves, however little is given at a time: copying stays linear.
+        wanted = max(BLOCK, len(self.buffer) // 8)
+        pieces = [self.buffer]
+        while wanted > 0 and not self.is_whole:
+            octets = self._read(wanted)
+            pieces.append(octets)
+            wanted -= len(octets)
             self.is_whole = not octets
-        return not self.is_whole
+        self.buffer = b"".join(pieces) if len(pieces) > 2 or self.buffer else pieces[1]
+        return len(pieces) > 2 or bool(pieces[1])
 
     def holds(self, at: int) -> bool:
         """Whether there is an octet at `at`."""
