@@ -90,11 +90,14 @@ class UserFile(Filter):
             found = _in_child(source, work, LOAD_SECONDS, cls.memory)
             if isinstance(found, str):
                 raise ValueError(found + _as_a_file(source.called, setting.folder))
-            cls.doc, cls.refused, cls.writes = found["doc"], found["wrong"], tuple(found["writes"])  # type: ignore[index]
-            cls.fields = tuple(map(tuple, found["fields"]))  # type: ignore[index]
-            cls.declared_keys = options(cls.fields, found["docs"])  # type: ignore[index]
-            source.module, source.attribute = found["module"], found["attribute"]  # type: ignore[index]
-            source.entry, source.file = "", found["file"]  # type: ignore[index]
+            try:
+                cls.declared_keys = options(found["fields"], found["docs"])  # type: ignore[index]
+                cls.fields = tuple(map(tuple, found["fields"]))  # type: ignore[index]
+                cls.doc, cls.refused, cls.writes = found["doc"], found["wrong"], tuple(found["writes"])  # type: ignore[index]
+                source.module, source.attribute = found["module"], found["attribute"]  # type: ignore[index]
+                source.entry, source.file = "", found["file"]  # type: ignore[index]
+            except (TypeError, KeyError, ValueError):
+                raise FilterError(f"{source.called}: its process sent an answer that cannot be read") from None
         except MailscanError as error:
             cls.broken = str(error)
 
@@ -172,7 +175,7 @@ class UserFile(Filter):
 
         # A little less than we have: the child's end is told in better words than our own.
         plain = _in_child(source, work, outside.remaining() * 0.9, self.memory, outside)
-        return [unpacked(one) for one in plain]  # type: ignore[attr-defined]
+        return unpacked(plain, source.called)
 
 
 def _as_a_file(called: str, folder: str) -> str:
@@ -228,7 +231,7 @@ def _in_child(
         return done, value, fresh
 
     try:
-        answer = in_child(with_answers, seconds=seconds, memory=memory, traced=True)
+        answer = in_child(with_answers, seconds=seconds, memory=memory, foreign=True)
     except Late as late:
         raise FilterError(f"{_hung(late.stack, source)}: {late}") from None
     if not isinstance(answer, tuple) or len(answer) != 3:
