@@ -42,6 +42,11 @@ _DEFAULT = int(signal.SIG_DFL)
 _WHERE = int(signal.SIGUSR2)
 _TELL_SECONDS = 0.1
 _SILENCE = 0.03
+# What foreign code starts has this limit too, whatever group, session or parent it gives itself: it is how it is known
+# again. It is of real-time processes, in microseconds, and so high that it limits nothing (docs/decisions/003).
+_UNUSED = getattr(resource, "RLIMIT_RTTIME", None)
+_MARK = 1 << 62
+_NANOSECONDS = (1 << 39) - 1
 _MOST_STACK = 100_000
 
 
@@ -61,15 +66,16 @@ def in_child(work: Callable[[], object], *, seconds: float, memory: int, foreign
     The answer is made of None, bool, int, float, str, bytes, and tuples, lists and dicts of those. `seconds` are
     its wall-clock time, and as much CPU time; `memory` is how many octets of address space it may take beyond ours.
     Raises `FilterError` in words when it did not answer, `Late` when its time ended. With `foreign` it runs code that
-    is not ours: its stack is wanted when it is late.
+    is not ours: its stack is wanted when it is late, and what it started is ended wherever that has gone.
     """
     end = time.monotonic() + seconds
     space = address_space() + memory
+    mark = _MARK | (time.monotonic_ns() & _NANOSECONDS) << 22 | os.getpid() if foreign else 0
     answer_in, answer_out = os.pipe()
     try:
         child = os.fork()
         if child == 0:
-            _child(work, answer_in, answer_out, seconds, space, foreign)
+            _child(work, answer_in, answer_out, seconds, space, mark)
     except OSError as error:
         os.close(answer_in)
         os.close(answer_out)
@@ -84,6 +90,8 @@ def in_child(work: Callable[[], object], *, seconds: float, memory: int, foreign
     finally:
         os.close(answer_in)
         status = finish(child)
+        if mark:
+            _end_strays(child, mark)
     if octets is None:
         if time.monotonic() >= end:
             raise Late(stack)
@@ -108,15 +116,15 @@ def confine(seconds: float, space: int) -> None:
     limit(resource.RLIMIT_AS, space)
 
 
-def _child(
-    work: Callable[[], object], answer_in: int, answer_out: int, seconds: float, space: int, foreign: bool
-) -> None:
+def _child(work: Callable[[], object], answer_in: int, answer_out: int, seconds: float, space: int, mark: int) -> None:
     """The child's whole life; it never returns."""
     status = 1
     try:
         os.close(answer_in)
         confine(seconds, space)
-        if foreign:
+        if mark:
+            if _UNUSED is not None:
+                limit(_UNUSED, mark)
             # In C, by the signal's own handler: also in the middle of a regular expression.
             faulthandler.register(_WHERE, answer_out, False)
         send(answer_out, framed(work()))
@@ -286,6 +294,27 @@ def finish(child: int) -> int:
         except ProcessLookupError:
             continue
     return os.waitpid(child, 0)[1]
+
+
+def _end_strays(child: int, mark: int) -> None:
+    """Kill what a child has started that has left its process group."""
+    # Nearly always nobody has started anything since: then the child's is the last number that was given.
+    if (last := last_process()) != child and last:
+        from mailscan.strays import end_strays
+
+        end_strays(child, last, mark)
+
+
+def last_process() -> int:
+    """The number of the process that was started last, in all the system; 0 where that is not told."""
+    try:
+        descriptor = os.open("/proc/loadavg", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return int(os.read(descriptor, 200).split()[4])
+        finally:
+            os.close(descriptor)
+    except (OSError, ValueError, IndexError):
+        return 0
 
 
 def last_words(status: int) -> str:
