@@ -151,6 +151,12 @@ def _named(module: ModuleType, source: Source) -> Callable[..., object]:
         raise NotThere(f"{source.called}: has no `{source.attribute}`{resembling(source.attribute, able)}")
     if not _judges(found, by_name=True):
         raise NotThere(f"{source.called}: `{source.attribute}` is no function, and no class with a method `check`")
+    home = str(getattr(found, "__module__", None)).partition(".")[0]
+    own = source.path and home == module.__name__  # as one called test.py is
+    code = isinstance(found, (type, type(_named), type(len)))
+    if code and not own and (home == "mailscan" or home in sys.stdlib_module_names):
+        # Many can be called with any two things, and fail only then.
+        raise NotThere(f"{source.called}: `{source.attribute}` is of `{home}`, and was not written to judge mail")
     return found  # type: ignore[no-any-return]
 
 
