@@ -148,3 +148,16 @@ def test_what_only_its_owner_may_write_runs(tmp_path: Path) -> None:
     (tmp_path / "own.py").write_text(OWN.format("from pkg.deep.inner import X"))
     rules = policy(tmp_path, QUIET + '[[filter]]\nuse = "./own.py"\n')
     assert mailscan("--policy", rules).out == b"5.7.1 It ran: p\n", "the bytecode is what runs: else nothing is tested"
+
+
+def test_what_is_imported_only_for_a_mail_is_the_on_error_of_the_rule(tmp_path: Path) -> None:
+    inner = in_a_package(tmp_path)
+    inner.write_text("open(__file__ + '.ran', 'w')\n")
+    inner.chmod(0o666)
+    (tmp_path / "own.py").write_text("def check(mail, outside):\n    import pkg.deep.inner\n")
+    done = mailscan(
+        "--policy", policy(tmp_path, QUIET + '[[filter]]\nuse = "./own.py"\non_error = "ignore"\n'), "--format", "json"
+    )
+    assert done.status == 0
+    assert b"inner.py: anyone may write to it" in done.out
+    assert not inner.with_name("inner.py.ran").exists()
