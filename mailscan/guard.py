@@ -25,6 +25,15 @@ if TYPE_CHECKING:
 # An answer is at most a mail with its body replaced.
 MOST_ANSWER = 512_000_000
 HEADER = 8
+# So many values it has at most, and so deep they lie in one another.
+MOST_VALUES = 4_000_000
+_DEEPEST = 100
+# `marshal` as it was before it knew references and short forms: few codes, each of which we know.
+_PLAIN = 2
+_COUNTED, _LISTS = b"us([l", b"(["
+_TEXT, _WHOLE, _DICT, _END = b"ul{0"
+_FIXED = {b"N"[0]: 0, b"T"[0]: 0, b"F"[0]: 0, b"i"[0]: 4, b"g"[0]: 8}
+_UNREADABLE = "its process sent an answer that cannot be read"
 # As plain numbers, and set by `_signal`: `signal.signal` makes enums of them, and each page of memory that a child is
 # the first to touch costs it a fault. Such faults are most of what a child costs (docs/decisions/042).
 _RESET = tuple(map(int, (signal.SIGALRM, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGXCPU)))
@@ -33,6 +42,11 @@ _DEFAULT = int(signal.SIG_DFL)
 _WHERE = int(signal.SIGUSR2)
 _TELL_SECONDS = 0.1
 _SILENCE = 0.03
+# What foreign code starts has this limit too, whatever group, session or parent it gives itself: it is how it is known
+# again. It is of real-time processes, in microseconds, and so high that it limits nothing (docs/decisions/003).
+_UNUSED = getattr(resource, "RLIMIT_RTTIME", None)
+_MARK = 1 << 62
+_NANOSECONDS = (1 << 39) - 1
 _MOST_STACK = 100_000
 
 
@@ -46,21 +60,22 @@ class Late(FilterError):
         self.stack = stack
 
 
-def in_child(work: Callable[[], object], *, seconds: float, memory: int, traced: bool = False) -> object:
+def in_child(work: Callable[[], object], *, seconds: float, memory: int, foreign: bool = False) -> object:
     """Call `work` in a forked child and return what it returned.
 
     The answer is made of None, bool, int, float, str, bytes, and tuples, lists and dicts of those. `seconds` are
     its wall-clock time, and as much CPU time; `memory` is how many octets of address space it may take beyond ours.
-    Raises `FilterError` in words when it did not answer, `Late` when its time ended; `traced` says that its stack is
-    wanted then.
+    Raises `FilterError` in words when it did not answer, `Late` when its time ended. With `foreign` it runs code that
+    is not ours: its stack is wanted when it is late, and what it started is ended wherever that has gone.
     """
     end = time.monotonic() + seconds
-    space = _address_space() + memory
+    space = address_space() + memory
+    mark = _MARK | (time.monotonic_ns() & _NANOSECONDS) << 22 | os.getpid() if foreign else 0
     answer_in, answer_out = os.pipe()
     try:
         child = os.fork()
         if child == 0:
-            _child(work, answer_in, answer_out, seconds, space, traced)
+            _child(work, answer_in, answer_out, seconds, space, mark)
     except OSError as error:
         os.close(answer_in)
         os.close(answer_out)
@@ -70,114 +85,21 @@ def in_child(work: Callable[[], object], *, seconds: float, memory: int, traced:
     stack: list[tuple[str, int]] = []
     try:
         octets = _receive(answer_in, end)
-        if octets is None and traced and time.monotonic() >= end:
+        if octets is None and foreign and time.monotonic() >= end:
             stack = _stack(child, answer_in)
     finally:
         os.close(answer_in)
-        status = _end(child)
+        status = finish(child)
+        if mark:
+            _end_strays(child, mark)
     if octets is None:
         if time.monotonic() >= end:
             raise Late(stack)
-        raise FilterError(_last_words(status))
-    try:
-        # marshal, not json: it carries bytes and any text, and costs no import. Only our own child writes here.
-        return marshal.loads(octets)
-    except (ValueError, EOFError, TypeError):
-        raise FilterError("its process sent an answer that cannot be read") from None
+        raise FilterError(last_words(status))
+    return unframed(octets)
 
 
-class Companion:
-    """A forked child that answers questions, one at a time, until `end`.
-
-    `begin` is called in the child and returns what answers; question and answer are made of what `in_child` carries.
-    `late` says whether its time is over, and is asked while we wait. `seconds` are its CPU time, `memory` as in
-    `in_child`; it can open a few files to read, and write none. Raises `FilterError`, as `ask` does.
-    """
-
-    __slots__ = ("_late", "_child", "_questions", "_answers")
-
-    def __init__(
-        self,
-        begin: Callable[[], Callable[[object], object]],
-        *,
-        late: Callable[[], bool],
-        seconds: float,
-        memory: int,
-    ) -> None:
-        self._late = late
-        self._child = 0
-        question_in, self._questions = os.pipe()
-        self._answers, answer_out = os.pipe()
-        space = _address_space() + memory
-        try:
-            child = os.fork()
-        except OSError as error:
-            os.close(question_in)
-            os.close(answer_out)
-            self.end()
-            raise FilterError(f"no process could be started: {error.strerror}") from None
-        if child == 0:
-            _companion(begin, (question_in, self._answers, self._questions, answer_out), seconds, space)
-        self._child = child
-        os.close(question_in)
-        os.close(answer_out)
-
-    def ask(self, question: object) -> object:
-        """What it answers. Raises `TimeoutError` when it is late, `FilterError` when it ended."""
-        if not self._child:
-            raise FilterError("its process has ended")
-        try:
-            _send(self._questions, _framed(question))
-            octets = _received(self._answers, self._ready)
-        except BrokenPipeError:
-            octets = None
-        except BaseException:
-            self.end()
-            raise
-        if octets is None:
-            raise FilterError(_last_words(self.end()))
-        return marshal.loads(octets)
-
-    def end(self) -> int:
-        """Kill it, and return its status. May be called again."""
-        status = _end(self._child) if self._child else 0
-        self._child = 0
-        for descriptor in (self._questions, self._answers):
-            if descriptor >= 0:
-                os.close(descriptor)
-        self._questions = self._answers = -1
-        return status
-
-    def _ready(self, poll: select.poll) -> bool:
-        while not self._late():
-            if poll.poll(50):
-                return True
-        raise TimeoutError("its process did not answer in time")
-
-
-def _companion(
-    begin: Callable[[], Callable[[object], object]], pipes: tuple[int, int, int, int], seconds: float, space: int
-) -> None:
-    """The life of a companion; it never returns."""
-    status = 1
-    try:
-        question_in, answers, questions, answer_out = pipes
-        os.close(answers)
-        os.close(questions)
-        _confine(seconds, space)
-        _limit(resource.RLIMIT_NOFILE, 64)
-        _limit(resource.RLIMIT_FSIZE, 0)
-        answer = begin()
-        while (octets := _received(question_in, lambda poll: bool(poll.poll()))) is not None:
-            _send(answer_out, _framed(answer(marshal.loads(octets))))
-        status = 0
-    except BrokenPipeError:  # the one who asked is gone
-        status = 0
-    finally:
-        os._exit(status)
-
-
-def _confine(seconds: float, space: int) -> None:
+def confine(seconds: float, space: int) -> None:
     """Set the limits of the process that this is, in a group of its own, without standard input and output. `space` is
     all the address space that it may have.
     """
@@ -189,37 +111,37 @@ def _confine(seconds: float, space: int) -> None:
     os.close(nothing)
     os.dup2(2, 1)  # what it prints must not become part of a verdict
     sys.stdout = sys.stderr
-    _limit(resource.RLIMIT_CORE, 0)
-    _limit(resource.RLIMIT_CPU, int(seconds) + 2)
-    _limit(resource.RLIMIT_AS, space)
+    limit(resource.RLIMIT_CORE, 0)
+    limit(resource.RLIMIT_CPU, int(seconds) + 2)
+    limit(resource.RLIMIT_AS, space)
 
 
-def _child(
-    work: Callable[[], object], answer_in: int, answer_out: int, seconds: float, space: int, traced: bool
-) -> None:
+def _child(work: Callable[[], object], answer_in: int, answer_out: int, seconds: float, space: int, mark: int) -> None:
     """The child's whole life; it never returns."""
     status = 1
     try:
         os.close(answer_in)
-        _confine(seconds, space)
-        if traced:
+        confine(seconds, space)
+        if mark:
+            if _UNUSED is not None:
+                limit(_UNUSED, mark)
             # In C, by the signal's own handler: also in the middle of a regular expression.
             faulthandler.register(_WHERE, answer_out, False)
-        _send(answer_out, _framed(work()))
+        send(answer_out, framed(work()))
         status = 0
     finally:
         # Without the interpreter's farewell: the parent's buffers and exit handlers are not ours to run.
         os._exit(status)
 
 
-def _limit(kind: int, value: int) -> None:
+def limit(kind: int, value: int) -> None:
     """Lower a limit; a hard limit that is lower already stays."""
     hard = resource.getrlimit(kind)[1]
     value = value if hard == resource.RLIM_INFINITY else min(value, hard)
     resource.setrlimit(kind, (value, value))
 
 
-def _address_space() -> int:
+def address_space() -> int:
     """Octets of address space that this process has; 0 where the system does not say."""
     try:
         descriptor = os.open("/proc/self/statm", os.O_RDONLY)
@@ -231,12 +153,74 @@ def _address_space() -> int:
         return 0
 
 
-def _framed(value: object) -> bytes:
-    octets = marshal.dumps(value)  # type: ignore[arg-type] # raises for what it cannot carry
+def framed(value: object) -> bytes:
+    """A value as it is sent: its length goes first. Raises `ValueError` for what `marshal` cannot carry."""
+    # marshal, not json: it carries bytes and any text, and costs no import.
+    octets = marshal.dumps(value, _PLAIN)  # type: ignore[arg-type]
     return len(octets).to_bytes(HEADER, "big") + octets
 
 
-def _send(descriptor: int, octets: bytes) -> None:
+def unframed(octets: bytes) -> object:
+    """The value that was sent. Raises `FilterError`: whoever has taken over a child writes what it likes."""
+    try:
+        if _is_plain(octets):
+            return marshal.loads(octets)
+    except (ValueError, EOFError, TypeError):
+        pass
+    raise FilterError(_UNREADABLE)
+
+
+def _is_plain(octets: bytes) -> bool:
+    """Whether `marshal` may have this: it makes room for as many values as a list says that it has, and it takes code
+    and references, which were never made for what a stranger writes. Keys are text, whose hashes nobody can choose.
+    """
+    at, size, values = 0, len(octets), 0
+    # How many values are to come, here and in what this stands in. Below 0 in a dict, until its end: -2 is a key.
+    left, outer = 1, [0]
+    while outer:
+        if left == 0:
+            left = outer.pop()
+            continue
+        if at >= size or (values := values + 1) > MOST_VALUES:
+            return False
+        code = octets[at]
+        at += 1
+        if left > 0:
+            left -= 1
+        elif left == -1:
+            left = -2
+        elif code == _END:
+            left = outer.pop()
+            continue
+        elif code != _TEXT:
+            return False
+        else:
+            left = -1
+        if code in _COUNTED:
+            count = int.from_bytes(octets[at : at + 4], "little", signed=True)
+            at += 4
+            if code == _WHOLE:
+                count = 2 * abs(count)
+            if not 0 <= count <= size - at:
+                return False
+            if code in _LISTS:
+                outer.append(left)
+                left = count
+            else:
+                at += count
+        elif code in _FIXED:
+            at += _FIXED[code]
+        elif code == _DICT:
+            outer.append(left)
+            left = -2
+        else:
+            return False
+        if len(outer) > _DEEPEST:
+            return False
+    return at == size
+
+
+def send(descriptor: int, octets: bytes) -> None:
     view = memoryview(octets)
     while view:
         view = view[os.write(descriptor, view) :]
@@ -249,10 +233,10 @@ def _receive(descriptor: int, end: float) -> bytes | None:
         left = end - time.monotonic()
         return left > 0 and bool(poll.poll(left * 1000 + 1))
 
-    return _received(descriptor, ready)
+    return received(descriptor, ready)
 
 
-def _received(descriptor: int, ready: Callable[[select.poll], bool]) -> bytes | None:
+def received(descriptor: int, ready: Callable[[select.poll], bool]) -> bytes | None:
     """One message from the pipe, or None when the pipe ended, or it was not `ready`, before it was whole.
 
     Its length goes first: a grandchild may hold the pipe open, and its end would never be seen.
@@ -302,7 +286,7 @@ def _stack(child: int, descriptor: int) -> list[tuple[str, int]]:
     return found
 
 
-def _end(child: int) -> int:
+def finish(child: int) -> int:
     """Kill the child and whatever it started, and fetch its status."""
     for kill in (os.killpg, os.kill):  # the group may not be there yet
         try:
@@ -312,7 +296,28 @@ def _end(child: int) -> int:
     return os.waitpid(child, 0)[1]
 
 
-def _last_words(status: int) -> str:
+def _end_strays(child: int, mark: int) -> None:
+    """Kill what a child has started that has left its process group."""
+    # Nearly always nobody has started anything since: then the child's is the last number that was given.
+    if (last := last_process()) != child and last:
+        from mailscan.strays import end_strays
+
+        end_strays(child, last, mark)
+
+
+def last_process() -> int:
+    """The number of the process that was started last, in all the system; 0 where that is not told."""
+    try:
+        descriptor = os.open("/proc/loadavg", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return int(os.read(descriptor, 200).split()[4])
+        finally:
+            os.close(descriptor)
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+def last_words(status: int) -> str:
     code = os.waitstatus_to_exitcode(status)
     if code == -signal.SIGKILL:
         return "its process closed the way back to us without an answer"

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     Reader = Callable[[object, str], T]
 
 
+# What a whole number is at most, on either side of 0.
+MOST_WHOLE = 10**12
+
+
 class Option:
     """One key of a table: how its value is read, what it is when absent, and a line about it for people.
 
@@ -150,22 +154,28 @@ def flag(value: object, folder: str) -> bool:
 
 def number(value: object, folder: str) -> float:
     """a number"""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value or abs(value) > 1e9:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value:
         raise ValueError(f"a number is wanted, not {_name(value)}")
+    if abs(value) > 1e9:
+        raise ValueError(f"a number from -1e9 to 1e9 is wanted, not {_name(value)}")
     return float(value)
 
 
 def count(value: object, folder: str) -> int:
     """a whole number, 0 or more"""
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 10**12:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise ValueError(f"a whole number, 0 or more, is wanted, not {_name(value)}")
+    if value > MOST_WHOLE:
+        raise ValueError(f"a whole number from 0 to {MOST_WHOLE} is wanted, not {_name(value)}")
     return value
 
 
 def whole(value: object, folder: str) -> int:
     """a whole number"""
-    if isinstance(value, bool) or not isinstance(value, int) or abs(value) > 10**12:
+    if isinstance(value, bool) or not isinstance(value, int):
         raise ValueError(f"a whole number is wanted, not {_name(value)}")
+    if abs(value) > MOST_WHOLE:
+        raise ValueError(f"a whole number from -{MOST_WHOLE} to {MOST_WHOLE} is wanted, not {_name(value)}")
     return value
 
 

@@ -59,18 +59,22 @@ class Answer(Record):
 class Outside:
     """The network and the clock, and how long there is to wait. One for each mail.
 
-    `deadline` is a reading of `time.monotonic`, in seconds; the walk moves it for each rule, and says in `turn` which
-    rule is being asked. `known` has every question asked and what came of it.
+    `deadline` is a reading of `time.monotonic`, in seconds; the walk moves it for each rule, and says in `turn` and
+    `rule` which one is being asked, by number and by name. `known` has every question asked here and what came of it;
+    `told`, for each rule, what Python of somebody's own says that it asked in its child: that answers nobody else
+    (docs/decisions/042).
     """
 
-    __slots__ = ("deadline", "settings", "turn", "known", "clock", "asker")
+    __slots__ = ("deadline", "settings", "turn", "rule", "known", "told", "clock", "asker")
 
     def __init__(self, deadline: float, settings: Settings | None = None) -> None:
         """`settings` are those of the policy's `[outside]`: without them, the system's resolvers are asked."""
         self.deadline = deadline
         self.settings = settings
         self.turn = -1
+        self.rule = ""
         self.known: dict[Question, Obtained] = {}
+        self.told: dict[str, dict[Question, Obtained]] = {}
         self.clock: float | None = None
         self.asker: Asker | None = None
 
@@ -156,6 +160,16 @@ class Outside:
         if question not in self.known:
             self.known[question] = attempt(get)
         return self.known[question]
+
+    def apart(self) -> set[Question]:
+        """Called in a child that asks for itself, for the rule in hand: what has its answer already."""
+        self.leave()  # what comes on that pipe is not its to take
+        self.known.update(self.told.get(self.rule, ()))
+        return set(self.known)
+
+    def take_down(self, told: dict[Question, Obtained]) -> None:
+        """Keep what the rule in hand asked in a child: for the record, from which that rule alone has it again."""
+        self.told.setdefault(self.rule, {}).update(told)
 
     def side_by_side(self, work: Sequence[Callable[[Outside], object]]) -> None:
         """For `Filter.ask`: questions that need not wait for each other, each as a function of an `Outside`."""

@@ -47,7 +47,7 @@ def scan(mail: Mail, policy: Policy, outside: Outside, *, thorough: bool = False
     try:
         walk.start()
         for turn, rule in enumerate(policy.rules):
-            outside.turn = turn
+            outside.turn, outside.rule = turn, rule.name
             if walk.verdict is None or thorough:
                 walk.ask(rule)
             else:

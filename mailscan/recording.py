@@ -1,7 +1,8 @@
 """Answers from outside that came in before: `--record`, `--replay`, and the twin of `Outside` for tests.
 
 A record is one JSON object: "mailscan": 1, "policy" (the digest of the policy), "clock" (seconds since the epoch) and
-"answers", each with "asked" (a list of strings), "status", "records" (octets, in Base64) and "why" there is none.
+"answers", each with "asked" (a list of strings), "status", "records" (octets, in Base64) and "why" there is none. What
+Python of somebody's own asked has also "rule", the name of its rule: it is no other rule's answer.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from mailscan.outside import Outside
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from mailscan.outside import Obtained, Question
 
@@ -25,15 +26,9 @@ MOST = 200_000_000
 
 def record(path: str, outside: Outside, digest: str) -> None:
     """Write what was asked of `outside`. Raises `UsageError` when the file cannot be written."""
-    answers = [
-        {
-            "asked": list(question),
-            "status": status,
-            "records": [b2a_base64(one, newline=False).decode() for one in records],
-            "why": why,
-        }
-        for question, (status, records, why) in outside.known.items()
-    ]
+    answers = list(_plain(outside.known, {}))
+    for rule, told in outside.told.items():
+        answers += _plain(told, {"rule": rule})
     document = {"mailscan": VERSION, "policy": digest, "clock": outside.now(), "answers": answers}
     octets = json.dumps(document, indent=1).encode() + b"\n"
     try:
@@ -43,6 +38,12 @@ def record(path: str, outside: Outside, digest: str) -> None:
             file.write(octets)
     except (OSError, ValueError) as error:
         raise UsageError(f"--record: {path}: {getattr(error, 'strerror', None) or error}") from None
+
+
+def _plain(known: Mapping[Question, Obtained], more: dict[str, str]) -> Iterator[dict[str, object]]:
+    for question, (status, records, why) in known.items():
+        octets = [b2a_base64(one, newline=False).decode() for one in records]
+        yield {"asked": list(question), "status": status, "records": octets, "why": why, **more}
 
 
 def read_record(path: str) -> bytes:
@@ -81,7 +82,8 @@ class Replay(Outside):
             for one in document["answers"]:
                 records = tuple(a2b_base64(text) for text in one["records"])
                 asked = tuple(map(str, one["asked"]))
-                self.known[asked] = (str(one["status"]), records, str(one["why"]))
+                known = self.told.setdefault(str(one["rule"]), {}) if "rule" in one else self.known
+                known[asked] = (str(one["status"]), records, str(one["why"]))
         except UsageError:
             raise
         except (ValueError, KeyError, TypeError, Error, RecursionError):
@@ -91,8 +93,11 @@ class Replay(Outside):
         """The same answers for one more mail."""
         other = Replay.__new__(Replay)
         Outside.__init__(other, deadline)
-        other.digest, other.clock, other.known = self.digest, self.clock, self.known
+        other.digest, other.clock, other.known, other.told = self.digest, self.clock, self.known, self.told
         return other
+
+    def take_down(self, told: dict[Question, Obtained]) -> None:
+        """Nothing is added to a record."""
 
     def obtain(self, question: Question, get: Callable[[], Obtained]) -> Obtained:
         """What the record has, else a failure."""

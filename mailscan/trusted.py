@@ -80,8 +80,23 @@ def check_folder(path: str) -> None:
     try:
         _check(path, os.stat(path))
         for entry in os.scandir(path):
-            if entry.name.endswith((".py", ".pth", ".so")):
+            if entry.name.endswith((".py", ".pyc", ".pth", ".so")) or entry.name == "__pycache__":
                 _check(entry.path, entry.stat())
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror}") from None
+
+
+def check_code(path: str, sound: set[str]) -> None:
+    """That nobody else may write to this file or folder, nor put another in its place: here, and where links lead.
+
+    Folders that pass are added to `sound`, and not looked at again. Raises `ValueError`.
+    """
+    try:
+        _check(path, os.stat(path))
+        for folder in (os.path.dirname(path), os.path.dirname(os.path.realpath(path))):
+            if folder not in sound:
+                _check(folder, os.stat(folder))
+                sound.add(folder)
     except OSError as error:
         raise ValueError(f"{path}: {error.strerror}") from None
 

@@ -90,11 +90,14 @@ class UserFile(Filter):
             found = _in_child(source, work, LOAD_SECONDS, cls.memory)
             if isinstance(found, str):
                 raise ValueError(found + _as_a_file(source.called, setting.folder))
-            cls.doc, cls.refused, cls.writes = found["doc"], found["wrong"], tuple(found["writes"])  # type: ignore[index]
-            cls.fields = tuple(map(tuple, found["fields"]))  # type: ignore[index]
-            cls.declared_keys = options(cls.fields, found["docs"])  # type: ignore[index]
-            source.module, source.attribute = found["module"], found["attribute"]  # type: ignore[index]
-            source.entry, source.file = "", found["file"]  # type: ignore[index]
+            try:
+                cls.declared_keys = options(found["fields"], found["docs"])  # type: ignore[index]
+                cls.fields = tuple(map(tuple, found["fields"]))  # type: ignore[index]
+                cls.doc, cls.refused, cls.writes = found["doc"], found["wrong"], tuple(found["writes"])  # type: ignore[index]
+                source.module, source.attribute = found["module"], found["attribute"]  # type: ignore[index]
+                source.entry, source.file = "", found["file"]  # type: ignore[index]
+            except (TypeError, KeyError, ValueError):
+                raise FilterError(f"{source.called}: its process sent an answer that cannot be read") from None
         except MailscanError as error:
             cls.broken = str(error)
 
@@ -172,7 +175,7 @@ class UserFile(Filter):
 
         # A little less than we have: the child's end is told in better words than our own.
         plain = _in_child(source, work, outside.remaining() * 0.9, self.memory, outside)
-        return [unpacked(one) for one in plain]  # type: ignore[attr-defined]
+        return unpacked(plain, source.called)
 
 
 def _as_a_file(called: str, folder: str) -> str:
@@ -205,7 +208,8 @@ def _in_child(
     `work` is given a list for the beginnings of their paths. What it asked `outside`, and the answers, come back too:
     they are part of a record.
     """
-    known = set(outside.known) if outside else set()
+    if outside:
+        outside.now()  # read here: the clock is not a child's to set
     places: list[str] = []
 
     def told() -> tuple[bool, object]:
@@ -221,23 +225,39 @@ def _in_child(
             return (False, f"{_place(error, source, places)}: {type(error).__name__}: {error}")
 
     def with_answers() -> object:
+        known = outside.apart() if outside else set()
         done, value = told()
         fresh = [(asked, came) for asked, came in outside.known.items() if asked not in known] if outside else []
-        return done, value, fresh, outside.clock if outside else None
+        return done, value, fresh
 
     try:
-        answer = in_child(with_answers, seconds=seconds, memory=memory, traced=True)
+        answer = in_child(with_answers, seconds=seconds, memory=memory, foreign=True)
     except Late as late:
         raise FilterError(f"{_hung(late.stack, source)}: {late}") from None
-    if not isinstance(answer, tuple) or len(answer) != 4:
+    if not isinstance(answer, tuple) or len(answer) != 3:
         raise FilterError(f"{source.called}: its process sent an answer that cannot be read")
-    done, value, fresh, clock = answer
-    if outside:
-        outside.known.update(fresh)
-        outside.clock = clock
+    done, value, fresh = answer
+    if outside and fresh:
+        if not _are_answers(fresh):
+            raise FilterError(f"{source.called}: put something into `outside.known` that is no answer")
+        outside.take_down(dict(fresh))
     if not done:
         raise FilterError(str(value))
     return value
+
+
+def _are_answers(told: object) -> bool:
+    """Whether what a child says that it asked is what a record can hold: (question, what came of it), each as
+    `mailscan.outside` has them.
+    """
+    return isinstance(told, list) and all(
+        isinstance(pair, tuple)
+        and [type(one) for one in pair] == [tuple, tuple]
+        and all(isinstance(word, str) for word in pair[0])
+        and [type(one) for one in pair[1]] == [str, tuple, str]
+        and all(isinstance(one, bytes) for one in pair[1][1])
+        for pair in told
+    )
 
 
 def _place(error: BaseException, source: Source, places: list[str]) -> str:

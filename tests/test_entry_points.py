@@ -57,6 +57,12 @@ def test_what_is_not_there_is_one_line(site: Path) -> None:
         ("acme_mail", "there is no filter 'acme_mail'"),
         ("json.decoder", "there is no filter 'json.decoder': the module has no function"),
         ("a b.c", "'a b.c' is no dotted name"),
+        (
+            "subprocess:check_output",
+            "subprocess:check_output: `check_output` is of `subprocess`, and was not",
+        ),
+        ("mailscan.answers:reject", "`reject` is of `mailscan`, and was not written to judge mail"),
+        ("math:atan2", "math:atan2: `atan2` is of `math`"),
     ):
         failed(scan(site, use), rf"\[\[filter\]\] 1 .*{said}")
     # A module that crashes is the failure of its rule.

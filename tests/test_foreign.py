@@ -129,7 +129,7 @@ def test_a_child_cannot_take_more_memory_than_it_may() -> None:
 
         return answer
 
-    from mailscan.guard import Companion
+    from mailscan.companion import Companion
 
     child = Companion(begin, late=lambda: False, seconds=3, memory=clibarchive.MEMORY)
     try:

@@ -139,3 +139,61 @@ def test_the_command(tmp_path: Path) -> None:
     assert (first.status, first.err, without_times(first.out)) == (second.status, second.err, without_times(second.out))
     assert "127.0.0.2" in first.out.decode()
     assert oct((tmp_path / "r").stat().st_mode)[-3:] == "600"
+
+
+FORGER = """from mailscan import Finding
+ASKED = ("dns", "7.100.51.198.l.test", "A")
+def check(mail, outside):
+    outside.known[ASKED] = ("noerror", (b"127.0.0.2",), "")
+    outside.clock = "x"
+    return Finding("own.saw", str(outside.dns(ASKED[1], "A").records))
+"""
+SEES = "from mailscan import Finding\ndef check(mail, outside):\n    return Finding('own.now', repr(outside.now()))\n"
+
+
+def test_what_a_file_says_that_it_asked_is_no_other_rules_answer(tmp_path: Path) -> None:
+    (tmp_path / "forger.py").write_text(FORGER)
+    (tmp_path / "sees.py").write_text(SEES)
+    (tmp_path / "dns").mkdir()
+    with unbound(tmp_path / "dns", []) as port:
+        rules = load_policy(
+            policy(
+                tmp_path,
+                f'[outside]\nresolvers = "127.0.0.1:{port}"\n[score]\nreject = 1\n'
+                '[[filter]]\nuse = "./forger.py"\n[[filter]]\nuse = "./sees.py"\n'
+                '[[filter]]\nuse = "dnsbl"\nzones = { "l.test" = 2.0 }\nwhen = { trusted = false }\n',
+            )
+        )
+        outside = Outside(time.monotonic() + 50, rules.outside)
+        first = judge(b"Subject: x\n\n", rules, outside)
+    assert isinstance(outside.clock, float)
+    record(str(tmp_path / "r"), outside, rules.digest)
+    forger, sees, dnsbl = first["rules"]
+    assert forger["findings"][0]["detail"] == "('127.0.0.2',)"
+    assert float(sees["findings"][0]["detail"]) == outside.clock
+    assert (dnsbl["outcome"], first["verdict"]) == ("clear", "accept")
+    # Each has in the replay what it had, and the record is not changed by it.
+    replay = Replay(time.monotonic() + 50, str(tmp_path / "r"))
+    for _ in range(2):
+        assert judge(b"Subject: x\n\n", rules, replay.again(time.monotonic() + 50)) == first
+    assert list(replay.told) == ["forger"]
+
+
+@pytest.mark.parametrize(
+    "junk",
+    [
+        "['x'] = 1",
+        "['dns', 'x', 'A'] = ('', (1,), '')",
+        "['dns', 3] = ('', (), '')",
+        "['dns', 'x'] = ('', [], '')",
+        "[7] = ('', (), '')",
+        "['dns', 'x'] = None",
+    ],
+)
+def test_what_is_no_answer_is_the_files_on_error(tmp_path: Path, junk: str) -> None:
+    (tmp_path / "own.py").write_text(f"def check(mail, outside):\n    outside.known{junk}\n")
+    text = QUIET + '[[filter]]\nuse = "./own.py"\non_error = "ignore"\n'
+    done = mailscan(*ARGS, "--policy", policy(tmp_path, text), "--record", str(tmp_path / "r"))
+    assert (done.status, done.err) == (0, "")
+    assert "own.py: put something into `outside.known` that is no answer" in done.out.decode()
+    assert json.loads((tmp_path / "r").read_text())["answers"] == []

@@ -79,6 +79,9 @@ MISTAKES = [
     (DATACLASS, "limit = 1.5", "limit: a whole number is wanted, not 1.5"),
     (DATACLASS, "limit = 1\nlimmit = 2", "unknown key 'limmit'; did you mean 'limit'?"),
     (DATACLASS, "limit = 1\nwords = [1]", "words: a list of strings is wanted"),
+    (DATACLASS, "limit = 9223372036854775807", "limit: a whole number from -1000000000000 to 1000000000000 is wanted"),
+    (DATACLASS, "limit = 1\nfactor = 1e10", "factor: a number from -1e9 to 1e9 is wanted, not 10000000000.0"),
+    (DATACLASS, "limit = 1\nfactor = nan", "factor: a number is wanted, not nan"),
     (DATACLASS, 'limit = 1\nfactor = "x"', 'factor: a number is wanted, not "x"'),
     (DATACLASS, "limit = 0", "limit: 1 or more is wanted"),
     (PLAIN, "strict = 1", "strict: true or false is wanted, not 1"),
@@ -171,6 +174,12 @@ def test_one_of_several_and_a_package(tmp_path: Path) -> None:
     ):
         verdict = judge(load_policy(policy(tmp_path, f'[[filter]]\nuse = "{use}"\n')))
         assert (verdict.reply, verdict.rule) == ((reply,), name)
+    # What only bears the name of one of Python's own modules is the postmaster's.
+    (tmp_path / "test.py").write_text(two)
+    assert judge(load_policy(policy(tmp_path, '[[filter]]\nuse = "./test.py:bare"\n'))).reply == ("bare",)
+    (tmp_path / "three.py").write_text("from subprocess import check_output\n")
+    with pytest.raises(PolicyError, match="`check_output` is of `subprocess`"):
+        load_policy(policy(tmp_path, '[[filter]]\nuse = "./three.py:check_output"\n'))
     with pytest.raises(PolicyError, match="has no `bear`"):
         load_policy(policy(tmp_path, '[[filter]]\nuse = "./two.py:bear"\n'))
     (package / "inner.py").chmod(0o666)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import marshal
 import os
 import time
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from mailscan.envelope import Envelope
 from mailscan.errors import FilterError, MailscanError
-from mailscan.guard import in_child
+from mailscan.guard import framed, in_child, unframed
 from mailscan.mail import Mail
 from mailscan.message import Message
 from mailscan.outside import Outside
@@ -171,3 +172,93 @@ def test_a_child_answers_with_plain_data_only() -> None:
     assert in_child(lambda: big, seconds=20, memory=10**9) == big
     with pytest.raises(FilterError, match="ended with status 1"):
         in_child(lambda: object(), seconds=5, memory=10**9)
+
+
+FORGE = """import os, sys
+from mailscan.guard import framed
+def send(frame):
+    at = sys._getframe()
+    while at.f_code.co_name != "_child":
+        at = at.f_back
+    while frame:
+        frame = frame[os.write(at.f_locals["answer_out"], frame):]
+    os._exit(0)
+"""
+DEEP = b"[\x01\0\0\0" * 500 + b"N"
+FORGED = {
+    "a tuple of 2^31": b"(\xff\xff\xff\x7f",
+    "a list of 2^31": b"[\xff\xff\xff\x7f",
+    "a list of -1": b"[\xff\xff\xff\xff",
+    "tuples that claim what is left": b"(\x00\x00\x10\x00" * 50 + b"N" * 0x100000,
+    "octets that are not there": b"s\xff\xff\xff\x7f",
+    "a number that is not there": b"l\xff\xff\xff\x7f",
+    "a short tuple": b")\x01N",
+    "a reference": b"[\x02\0\0\0" + bytes([ord("i") | 0x80]) + b"\x01\0\0\0r\0\0\0\0",
+    "code": marshal.dumps(compile("1", "x", "exec")),
+    "a set": marshal.dumps({1}, 2),
+    "keys of chosen hashes": b"{i\x01\0\0\0N0",
+    "no end of a dict": b"{u\x01\0\0\0aN",
+    "too deep": DEEP,
+    "too many": b"(\x00\x00\x80\x00" + b"N" * 0x800000,
+    "more behind it": b"NN",
+    "nothing": b"",
+}
+
+
+@pytest.mark.parametrize("what", FORGED)
+def test_an_answer_that_a_file_forged_is_not_taken_in(tmp_path: Path, what: str) -> None:
+    (tmp_path / "frame").write_bytes(len(FORGED[what]).to_bytes(8, "big") + FORGED[what])
+    source = FORGE + f"def check(mail, outside):\n    send(open({str(tmp_path / 'frame')!r}, 'rb').read())\n"
+    asked = judge(own(tmp_path, source, 'on_error = "ignore"')).account[0]
+    assert asked.outcome == "error"
+    assert asked.why == "its process sent an answer that cannot be read"
+
+
+def test_every_part_of_an_answer_and_every_other_octet_in_it_is_an_answer_or_none() -> None:
+    value = (True, [("own.x", "é", 2.5, [("X", "\ud800")], None, b"\xff" * 3, False)], {"a": [1, -(2**70)], "b": {}})
+    octets = framed(value)[8:]
+    assert unframed(octets) == value
+    for end in range(len(octets)):
+        with pytest.raises(FilterError):
+            unframed(octets[:end])
+    for at in range(len(octets)):
+        for other in (0, 0x28, 0x5B, 0x63, 0x7B, 0x7F, 0xA9, 0xFF):
+            try:
+                unframed(octets[:at] + bytes([other]) + octets[at + 1 :])
+            except FilterError:
+                continue
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "(True, 7, [])",
+        "(True, [7], [])",
+        "(True, [('x', 'y', 'z', [], [], None, None, None, False)], [])",
+        "(True, [(5, '', None, [], [], None, None, None, False)], [])",
+        "(True, [('x', '', None, [('a b', 'c')], [], None, None, None, False)], [])",
+        "(True, [('x', '', None, [], [], 'refuse', None, None, False)], [])",
+        "(True, [('x', '', None, [], [], None, None, (1, 2), False)], [])",
+        "(True, [], [1])",
+        "(True, [])",
+        "3",
+    ],
+)
+def test_findings_that_nobody_can_have_given(tmp_path: Path, answer: str) -> None:
+    source = FORGE + f"def check(mail, outside):\n    send(framed({answer}))\n"
+    asked = judge(own(tmp_path, source, 'on_error = "ignore"')).account[0]
+    assert asked.outcome == "error"
+    assert "crashed" not in asked.why
+
+
+@pytest.mark.parametrize("answer", ["(True, {}, [])", "(True, 7, [])", "(True, {'fields': [1], 'docs': {}}, [])"])
+def test_what_nobody_can_have_said_of_himself(tmp_path: Path, answer: str) -> None:
+    source = FORGE + f"send(framed({answer}))\nclass A:\n    def check(self, mail, outside): pass\n"
+    asked = judge(own(tmp_path, source, 'on_error = "ignore"')).account[0]
+    assert (asked.outcome, "cannot be read" in asked.why) == ("error", True)
+
+
+def test_edits_that_change_nothing_are_none(tmp_path: Path) -> None:
+    source = "from mailscan import Edits, Finding\ndef check(m, o): return Finding('x', edits=Edits())\n"
+    asked = judge(own(tmp_path, source)).account[0]
+    assert (asked.outcome, asked.findings[0].edits) == ("found", None)

@@ -59,8 +59,9 @@ def packed(one: object, called: str) -> tuple[object, ...]:
         [(str(at.part), int(at.start), int(at.end), str(at.member)) for at in one.evidence],
         None if one.action is None else str(one.action),
         None if one.reply is None else str(one.reply),
-        edits
-        and (
+        None
+        if not edits
+        else (
             [(str(name), str(value)) for name, value in edits.add],
             [str(name) for name in edits.remove],
             [(str(name), int(nth), None if value is None else str(value)) for name, nth, value in edits.change],
@@ -72,8 +73,20 @@ def packed(one: object, called: str) -> tuple[object, ...]:
     )
 
 
-def unpacked(plain: tuple[object, ...]) -> Finding:
-    """The finding that `packed` gave as data."""
+def unpacked(plain: object, called: str) -> list[Finding]:
+    """The findings that `packed` gave as data. Raises `FilterError` for what it cannot have given: whatever code has
+    taken the child over may have written it.
+    """
+    try:
+        found = [_unpacked(one) for one in plain]  # type: ignore[attr-defined]
+        if [packed(one, called) for one in found] == plain:
+            return found
+    except (TypeError, ValueError, AttributeError):
+        pass
+    raise FilterError(f"{called}: its process sent an answer that cannot be read")
+
+
+def _unpacked(plain: tuple[object, ...]) -> Finding:
     code, detail, score, headers, evidence, action, reply, edits, note = plain
     return Finding(
         code,  # type: ignore[arg-type]

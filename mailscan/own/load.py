@@ -10,11 +10,14 @@ import sys
 
 from mailscan.errors import FilterError
 from mailscan.keys import resembling
+from mailscan.trusted import check_code
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+    from importlib.machinery import ModuleSpec
     from types import ModuleType
+    from typing import Any
 
     from mailscan.own.source import Source
 
@@ -53,16 +56,16 @@ def execute(source: Source, places: list[str]) -> ModuleType:
     if not source.path:
         from mailscan.own.installed import import_module
 
-        set_path("")
+        set_path("", places)
         return import_module(source.module, places)
     folder = os.path.dirname(source.path)
     places.append(folder + os.sep)
     if source.package:
         called = os.path.basename(folder)
-        set_path(os.path.dirname(folder))
+        set_path(os.path.dirname(folder), places)
     else:
         called = os.path.basename(source.path).removesuffix(".py")
-        set_path(folder)
+        set_path(folder, places)
     module: ModuleType = type(sys)(called)
     module.__file__ = source.path
     module.__package__ = called if source.package else ""
@@ -73,13 +76,55 @@ def execute(source: Source, places: list[str]) -> ModuleType:
     return module
 
 
-def set_path(first: str) -> None:
-    """Put a folder before all others on the path, and take the current directory off it."""
+def set_path(first: str, places: list[str]) -> None:
+    """Put a folder before all others on the path, and take the current directory off it.
+
+    What is imported from there, from `places`, or from where nothing is installed, is looked at before it runs.
+    """
     try:
         here = os.getcwd()
     except OSError:  # it was removed
         here = ""
-    sys.path[:] = [*([first] if first else []), *(one for one in sys.path if one and (one != here or one == first))]
+    installed = [one for one in sys.path if one and (one != here or one == first)]
+    sys.path[:] = [*([first] if first else []), *installed]
+    for number, finder in enumerate(sys.meta_path):
+        if getattr(finder, "__name__", "") == "PathFinder":
+            sys.meta_path.insert(number, _Watch(finder, first, places, installed))
+            break
+
+
+class _Watch:
+    """Stands before Python's finder, and refuses a module that somebody else may write to, wherever in the postmaster's
+    folders it lies: its file, its folder, and what Python would run instead of it, from `__pycache__`.
+    """
+
+    def __init__(self, finder: Any, first: str, places: list[str], installed: list[str]) -> None:
+        self.finder = finder
+        self.first = first + os.sep if first else ""
+        self.places = places
+        ours = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+        self.installed = tuple(one.rstrip(os.sep) + os.sep for one in (os.path.dirname(ours), *installed))
+        self.sound: set[str] = set()
+
+    def find_spec(self, name: str, path: Sequence[str] | None = None, target: object = None) -> ModuleSpec | None:
+        """What Python finds. Raises `FilterError`, which no `except ImportError` of the code takes for an absence."""
+        spec: ModuleSpec | None = self.finder.find_spec(name, path, target)
+        if spec is None:
+            return None
+        for one in (getattr(spec.loader, "archive", None) or spec.origin, *(spec.submodule_search_locations or ())):
+            if one and self.is_foreign(one):
+                try:
+                    check_code(one, self.sound)
+                    if one == spec.origin and spec.cached and os.path.exists(spec.cached):
+                        check_code(spec.cached, self.sound)
+                except ValueError as error:
+                    raise FilterError(str(error)) from None
+        return spec
+
+    def is_foreign(self, path: str) -> bool:
+        """Whether a module there is the postmaster's own, and none that came with Python or was installed."""
+        own = path.startswith((*self.places, self.first)) if self.first else path.startswith(tuple(self.places))
+        return own or not path.startswith(self.installed)
 
 
 def made(kind: type, values: dict[str, object]) -> Callable[..., object]:
@@ -106,6 +151,12 @@ def _named(module: ModuleType, source: Source) -> Callable[..., object]:
         raise NotThere(f"{source.called}: has no `{source.attribute}`{resembling(source.attribute, able)}")
     if not _judges(found, by_name=True):
         raise NotThere(f"{source.called}: `{source.attribute}` is no function, and no class with a method `check`")
+    home = str(getattr(found, "__module__", None)).partition(".")[0]
+    own = source.path and home == module.__name__  # as one called test.py is
+    code = isinstance(found, (type, type(_named), type(len)))
+    if code and not own and (home == "mailscan" or home in sys.stdlib_module_names):
+        # Many can be called with any two things, and fail only then.
+        raise NotThere(f"{source.called}: `{source.attribute}` is of `{home}`, and was not written to judge mail")
     return found  # type: ignore[no-any-return]
 
 

@@ -118,6 +118,8 @@ def find_source(use: str, setting: Setting) -> Source:
         path = os.path.join(path, "__init__.py")
     octets = read_trusted(path)
     _sound(os.path.dirname(path), setting)
+    if os.path.islink(path):
+        _sound(os.path.dirname(os.path.realpath(path)), setting)
     return Source(path, path=path, octets=octets, attribute=attribute, package=package)
 
 

@@ -6,8 +6,8 @@ wanted: what nobody asks for is not decoded, and a bomb stops there. Nothing is 
 
 from __future__ import annotations
 
+from mailscan.companion import Companion
 from mailscan.errors import FilterError
-from mailscan.guard import Companion
 from mailscan.unpack.clibarchive import MEMORY, READS, STEP, begin
 from mailscan.unpack.found import ENCRYPTED_ARCHIVE, NOT_OPENED, OVER_LIMIT, Found, Remark, Unopened
 from mailscan.unpack.membernames import names_of
