@@ -13,7 +13,7 @@ from mailscan.errors import MailscanError, OutOfTime
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any
+    from typing import IO, Any
 
 # Of what a server or program says when it refuses, as much as a log line holds.
 _MOST = 500
@@ -26,22 +26,35 @@ def by_program(program: str, sender: str, recipients: Sequence[str], octets: byt
     # -G: it was received before, so addresses and header fields are not touched; -i: a lone dot is text.
     # No address can be taken for an option, or for anything by a shell.
     command = [program, "-G", "-i", "-f", sender or "<>", "--", *recipients]
+    with _scratch() as said:
+        try:
+            done = subprocess.run(
+                [os.fsencode(word) if word.isascii() else word.encode("utf-8", "surrogateescape") for word in command],
+                input=octets,
+                stdout=subprocess.DEVNULL,
+                # No pipe: its end would come only when nobody has it open, and a mailer leaves a daemon behind.
+                stderr=said,
+                timeout=seconds,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise MailscanError(f"{program} did not take the mail in {seconds:.0f} s") from None
+        except (OSError, ValueError) as error:
+            raise MailscanError(f"{program} cannot be run: {getattr(error, 'strerror', None) or error}") from None
+        if done.returncode:
+            said.seek(0)
+            words = " ".join(said.read(4 * _MOST).decode("utf-8", "replace").split())[:_MOST]
+            raise MailscanError(f"{program} ended with status {done.returncode}: {words or 'and said nothing'}")
+
+
+def _scratch() -> IO[bytes]:
+    """A file for what the program says; where there is no room for one, that is not kept."""
+    import tempfile
+
     try:
-        done = subprocess.run(
-            [os.fsencode(word) if word.isascii() else word.encode("utf-8", "surrogateescape") for word in command],
-            input=octets,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            timeout=seconds,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise MailscanError(f"{program} did not take the mail in {seconds:.0f} s") from None
-    except (OSError, ValueError) as error:
-        raise MailscanError(f"{program} cannot be run: {getattr(error, 'strerror', None) or error}") from None
-    if done.returncode:
-        said = " ".join(done.stderr.decode("utf-8", "replace").split())[:_MOST]
-        raise MailscanError(f"{program} ended with status {done.returncode}: {said or 'and said nothing'}")
+        return tempfile.TemporaryFile()
+    except OSError:
+        return open(os.devnull, "r+b", buffering=0)
 
 
 def by_smtp(address: str, sender: str, recipients: Sequence[str], octets: bytes, seconds: float) -> None:

@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,6 +14,9 @@ from pathlib import Path
 
 import pytest
 from conftest import PROJECT
+
+from mailscan.errors import MailscanError
+from mailscan.reinject import by_program
 
 MAIL = (PROJECT / "testdata" / "messages" / "plain.eml").read_bytes()
 SENDMAIL = """#!/bin/sh
@@ -130,6 +134,31 @@ def test_a_sendmail_that_is_not_there_or_does_not_end(mailer: Mailer) -> None:
     late = mailer.run("--timeout", "1.5", "--sender", "a@b", "--", "b@example.com", SLOW="20")
     assert late.returncode == 75
     assert b"did not take the mail" in late.stderr
+
+
+def test_a_sendmail_that_leaves_somebody_behind_has_taken_the_mail(mailer: Mailer) -> None:
+    """Its end counts, not the end of its standard error: a mail tried again would come twice."""
+    mailer.program.write_text('#!/bin/sh\ncat > "$TAKEN"\n(setsid sleep 20 &)\nexit "${FAIL:-0}"\n')
+    done = mailer.run("--timeout", "5", "--sender", "a@b", "--", "b@example.com")
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"2.0.0 Handed on\n", b"")
+    assert mailer.taken.read_bytes() == MAIL
+    failed = mailer.run("--timeout", "5", "--sender", "a@b", "--", "b@example.com", FAIL="69")
+    assert failed.returncode == 75
+    assert b"ended with status 69: and said nothing" in failed.stderr
+
+
+def test_what_sendmail_says_needs_no_temporary_folder(mailer: Mailer, monkeypatch: pytest.MonkeyPatch) -> None:
+    mailer.program.write_text("#!/bin/sh\ncat > /dev/null\nyes no | head -c 1000000 >&2\nexit 70\n")
+    loud = mailer.run("--sender", "a@b", "--", "b@example.com")
+    assert loud.returncode == 75
+    assert loud.stderr.startswith(b"mailscan: ")
+    assert b"status 70: no no no" in loud.stderr
+    assert len(loud.stderr) < 1000
+    monkeypatch.setattr(tempfile, "tempdir", "/nonexistent")
+    with pytest.raises(MailscanError, match="status 70: and said nothing"):
+        by_program(str(mailer.program), "a@b", ["b@example.com"], MAIL, 5)
+    mailer.program.write_text("#!/bin/sh\ncat > /dev/null\n")
+    by_program(str(mailer.program), "a@b", ["b@example.com"], MAIL, 5)
 
 
 # --- by SMTP
