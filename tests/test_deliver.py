@@ -16,7 +16,7 @@ import pytest
 from conftest import PROJECT
 
 from mailscan.errors import MailscanError
-from mailscan.reinject import by_program
+from mailscan.reinject import by_program, by_smtp
 
 MAIL = (PROJECT / "testdata" / "messages" / "plain.eml").read_bytes()
 SENDMAIL = """#!/bin/sh
@@ -200,12 +200,56 @@ def test_by_smtp_with_lone_dots(mailer: Mailer) -> None:
     with server() as (address, heard):
         done = mailer.run("--smtp", address, "--sender", "", "--", "b@example.com", "c@example.com", mail=mail)
         assert (done.returncode, done.stderr) == (0, b"")
-    assert heard[1].startswith(b"mail FROM:<>")
+    assert heard[1].startswith(b"MAIL FROM:<>")
     assert [line for line in heard if line.lower().startswith(b"rcpt")] == [
-        b"rcpt TO:<b@example.com>\r\n",
-        b"rcpt TO:<c@example.com>\r\n",
+        b"RCPT TO:<b@example.com>\r\n",
+        b"RCPT TO:<c@example.com>\r\n",
     ]
     assert b"".join(heard[5:10]) == b"Subject: x\r\n\r\n..\r\n...\r\nend\r\n"
+
+
+AS_THEY_ARE = [
+    "a;b@x.y", "a:b;@x.y", "u(c)@x.y", "@a.b,@c.d:u@x.y", "a@b.c,evil@z.z", '"a b"@x.y', '"a\\"> <evil@z.z"@x.y',
+    "=?utf-8?q?evil?=@x.y", "u@[IPv6:::1]", "u@[127.0.0.1", ".a..b.@x.y", "a@b@c", "u@x.y,", "postmaster", "'u@x.y'",
+]  # fmt: skip
+
+
+def test_addresses_go_to_the_server_as_they_are(mailer: Mailer) -> None:
+    for sender in AS_THEY_ARE[:4]:
+        with server() as (address, heard):
+            done = mailer.run("--smtp", address, "--sender", sender, "--", *AS_THEY_ARE)
+            assert (done.returncode, done.stderr) == (0, b"")
+        assert heard[1] == f"MAIL FROM:<{sender}> BODY=8BITMIME\r\n".encode()
+        assert [line for line in heard if line.startswith(b"RCPT")] == [
+            f"RCPT TO:<{one}>\r\n".encode() for one in AS_THEY_ARE
+        ]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "x <evil@z.z>", "u@x.y\tz", "u@x.y\nRCPT TO:<evil@z.z>", "u@x.y\r", "u@x.y> <evil@z.z", "a b@x.y", "<a@x.y",
+        '"u@x.y', 'u"@x.y', '"u\\"@x.y', "u\\@x.y", "u@x.y\\", '"a\tb"@x.y', '"a\\\nb"@x.y', "u\x7f@x.y",
+        "ü\x85@x.y", "",
+    ],
+)  # fmt: skip
+def test_what_would_be_another_address_there_is_refused(wrong: str) -> None:
+    said: list[str] = []
+    for sender, recipients in (("a@b", ["b@example.com", wrong]), (wrong, ["b@example.com"])):
+        if not (sender or recipients[1:]):
+            continue  # the null sender
+        with pytest.raises(MailscanError, match="cannot be sent by SMTP") as caught:
+            by_smtp("127.0.0.1:1", sender, recipients, MAIL, 5)
+        said.append(str(caught.value))
+    assert all(line.isprintable() for line in said)
+
+
+def test_an_address_that_is_refused_keeps_the_mail(mailer: Mailer) -> None:
+    done = mailer.run("--smtp", "127.0.0.1:1", "--sender", "a@b", "--", "b@example.com", "x <evil@z.z>")
+    assert done.returncode == 75
+    assert done.stderr == (
+        b"mailscan: 'x <evil@z.z>' cannot be sent by SMTP: it has \" \" outside of quotes (RFC 5321 4.1.2)\n"
+    )
 
 
 @pytest.mark.parametrize("refused", [b"MAIL", b"RCPT TO:<C", b"DATA"])
@@ -228,10 +272,10 @@ def test_raw_octets_in_a_header_do_not_ask_for_smtputf8(mailer: Mailer) -> None:
         assert (
             mailer.run("--smtp", address, "--sender", "a@b.example", "--", "b@example.com", mail=mail).returncode == 0
         )
-    assert heard[1] == b"mail FROM:<a@b.example> BODY=8BITMIME\r\n"
+    assert heard[1] == b"MAIL FROM:<a@b.example> BODY=8BITMIME\r\n"
     with server() as (address, heard):
         assert mailer.run("--smtp", address, "--sender", "ü@b.example", "--", "b@example.com").returncode == 0
-    assert heard[1] == "mail FROM:<ü@b.example> BODY=8BITMIME SMTPUTF8\r\n".encode()
+    assert heard[1] == "MAIL FROM:<ü@b.example> BODY=8BITMIME SMTPUTF8\r\n".encode()
 
 
 def test_a_server_that_dribbles_does_not_hold_it_for_ever(mailer: Mailer) -> None:
