@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 import pytest
 from conftest import PROJECT
@@ -35,12 +36,21 @@ class Mailer:
         self.program.write_text(SENDMAIL)
         self.program.chmod(0o755)
 
-    def run(self, *args: str, mail: bytes = MAIL, **environ: str) -> subprocess.CompletedProcess[bytes]:
+    def run(
+        self,
+        *args: str,
+        mail: bytes = MAIL,
+        closed: tuple[int, ...] = (),
+        stdout: int | IO[bytes] = subprocess.PIPE,
+        **environ: str,
+    ) -> subprocess.CompletedProcess[bytes]:
         own = ["--sendmail", str(self.program), "--policy", str(PROJECT / "mailscan" / "starter.toml"), *args]
         return subprocess.run(
             [sys.executable, "-m", "mailscan", "deliver", *own],
             input=mail,
-            capture_output=True,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            preexec_fn=(lambda: tuple(map(os.close, closed))) if closed else None,
             cwd=PROJECT,
             env=os.environ | {"TAKEN": str(self.taken)} | environ,
             check=False,
@@ -159,6 +169,24 @@ def test_what_sendmail_says_needs_no_temporary_folder(mailer: Mailer, monkeypatc
         by_program(str(mailer.program), "a@b", ["b@example.com"], MAIL, 5)
     mailer.program.write_text("#!/bin/sh\ncat > /dev/null\n")
     by_program(str(mailer.program), "a@b", ["b@example.com"], MAIL, 5)
+
+
+def test_a_closed_standard_output_is_told_before_the_mail_is_handed_on(mailer: Mailer) -> None:
+    """Nobody could hear that it was: whoever started it would bring the mail again."""
+    for closed in ((1,), (1, 2)):
+        done = mailer.run("--sender", "a@b", "--", "b@example.com", closed=closed)
+        assert (done.returncode, done.stdout) == (75, b"")
+        assert (b"output is closed: nothing was handed on" in done.stderr) == (2 not in closed)
+        assert nothing_was_taken(mailer)
+    assert mailer.run("--sender", "a@b", "--", "b@example.com", closed=(2,)).returncode == 0
+
+
+def test_a_standard_output_that_takes_nothing_once_the_mail_was_taken_is_75(mailer: Mailer) -> None:
+    with open("/dev/full", "wb") as full:
+        done = mailer.run("--sender", "a@b", "--", "b@example.com", stdout=full)
+    assert done.returncode == 75
+    assert b"standard output cannot be written" in done.stderr
+    assert mailer.taken.read_bytes() == MAIL
 
 
 # --- by SMTP
