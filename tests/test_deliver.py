@@ -6,13 +6,18 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 import pytest
 from conftest import PROJECT
+
+from mailscan.errors import MailscanError
+from mailscan.reinject import by_program, by_smtp
 
 MAIL = (PROJECT / "testdata" / "messages" / "plain.eml").read_bytes()
 SENDMAIL = """#!/bin/sh
@@ -31,12 +36,21 @@ class Mailer:
         self.program.write_text(SENDMAIL)
         self.program.chmod(0o755)
 
-    def run(self, *args: str, mail: bytes = MAIL, **environ: str) -> subprocess.CompletedProcess[bytes]:
+    def run(
+        self,
+        *args: str,
+        mail: bytes = MAIL,
+        closed: tuple[int, ...] = (),
+        stdout: int | IO[bytes] = subprocess.PIPE,
+        **environ: str,
+    ) -> subprocess.CompletedProcess[bytes]:
         own = ["--sendmail", str(self.program), "--policy", str(PROJECT / "mailscan" / "starter.toml"), *args]
         return subprocess.run(
             [sys.executable, "-m", "mailscan", "deliver", *own],
             input=mail,
-            capture_output=True,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            preexec_fn=(lambda: tuple(map(os.close, closed))) if closed else None,
             cwd=PROJECT,
             env=os.environ | {"TAKEN": str(self.taken)} | environ,
             check=False,
@@ -132,6 +146,49 @@ def test_a_sendmail_that_is_not_there_or_does_not_end(mailer: Mailer) -> None:
     assert b"did not take the mail" in late.stderr
 
 
+def test_a_sendmail_that_leaves_somebody_behind_has_taken_the_mail(mailer: Mailer) -> None:
+    """Its end counts, not the end of its standard error: a mail tried again would come twice."""
+    mailer.program.write_text('#!/bin/sh\ncat > "$TAKEN"\n(setsid sleep 20 &)\nexit "${FAIL:-0}"\n')
+    done = mailer.run("--timeout", "5", "--sender", "a@b", "--", "b@example.com")
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"2.0.0 Handed on\n", b"")
+    assert mailer.taken.read_bytes() == MAIL
+    failed = mailer.run("--timeout", "5", "--sender", "a@b", "--", "b@example.com", FAIL="69")
+    assert failed.returncode == 75
+    assert b"ended with status 69: and said nothing" in failed.stderr
+
+
+def test_what_sendmail_says_needs_no_temporary_folder(mailer: Mailer, monkeypatch: pytest.MonkeyPatch) -> None:
+    mailer.program.write_text("#!/bin/sh\ncat > /dev/null\nyes no | head -c 1000000 >&2\nexit 70\n")
+    loud = mailer.run("--sender", "a@b", "--", "b@example.com")
+    assert loud.returncode == 75
+    assert loud.stderr.startswith(b"mailscan: ")
+    assert b"status 70: no no no" in loud.stderr
+    assert len(loud.stderr) < 1000
+    monkeypatch.setattr(tempfile, "tempdir", "/nonexistent")
+    with pytest.raises(MailscanError, match="status 70: and said nothing"):
+        by_program(str(mailer.program), "a@b", ["b@example.com"], MAIL, 5)
+    mailer.program.write_text("#!/bin/sh\ncat > /dev/null\n")
+    by_program(str(mailer.program), "a@b", ["b@example.com"], MAIL, 5)
+
+
+def test_a_closed_standard_output_is_told_before_the_mail_is_handed_on(mailer: Mailer) -> None:
+    """Nobody could hear that it was: whoever started it would bring the mail again."""
+    for closed in ((1,), (1, 2)):
+        done = mailer.run("--sender", "a@b", "--", "b@example.com", closed=closed)
+        assert (done.returncode, done.stdout) == (75, b"")
+        assert (b"output is closed: nothing was handed on" in done.stderr) == (2 not in closed)
+        assert nothing_was_taken(mailer)
+    assert mailer.run("--sender", "a@b", "--", "b@example.com", closed=(2,)).returncode == 0
+
+
+def test_a_standard_output_that_takes_nothing_once_the_mail_was_taken_is_75(mailer: Mailer) -> None:
+    with open("/dev/full", "wb") as full:
+        done = mailer.run("--sender", "a@b", "--", "b@example.com", stdout=full)
+    assert done.returncode == 75
+    assert b"standard output cannot be written" in done.stderr
+    assert mailer.taken.read_bytes() == MAIL
+
+
 # --- by SMTP
 
 
@@ -171,12 +228,56 @@ def test_by_smtp_with_lone_dots(mailer: Mailer) -> None:
     with server() as (address, heard):
         done = mailer.run("--smtp", address, "--sender", "", "--", "b@example.com", "c@example.com", mail=mail)
         assert (done.returncode, done.stderr) == (0, b"")
-    assert heard[1].startswith(b"mail FROM:<>")
+    assert heard[1].startswith(b"MAIL FROM:<>")
     assert [line for line in heard if line.lower().startswith(b"rcpt")] == [
-        b"rcpt TO:<b@example.com>\r\n",
-        b"rcpt TO:<c@example.com>\r\n",
+        b"RCPT TO:<b@example.com>\r\n",
+        b"RCPT TO:<c@example.com>\r\n",
     ]
     assert b"".join(heard[5:10]) == b"Subject: x\r\n\r\n..\r\n...\r\nend\r\n"
+
+
+AS_THEY_ARE = [
+    "a;b@x.y", "a:b;@x.y", "u(c)@x.y", "@a.b,@c.d:u@x.y", "a@b.c,evil@z.z", '"a b"@x.y', '"a\\"> <evil@z.z"@x.y',
+    "=?utf-8?q?evil?=@x.y", "u@[IPv6:::1]", "u@[127.0.0.1", ".a..b.@x.y", "a@b@c", "u@x.y,", "postmaster", "'u@x.y'",
+]  # fmt: skip
+
+
+def test_addresses_go_to_the_server_as_they_are(mailer: Mailer) -> None:
+    for sender in AS_THEY_ARE[:4]:
+        with server() as (address, heard):
+            done = mailer.run("--smtp", address, "--sender", sender, "--", *AS_THEY_ARE)
+            assert (done.returncode, done.stderr) == (0, b"")
+        assert heard[1] == f"MAIL FROM:<{sender}> BODY=8BITMIME\r\n".encode()
+        assert [line for line in heard if line.startswith(b"RCPT")] == [
+            f"RCPT TO:<{one}>\r\n".encode() for one in AS_THEY_ARE
+        ]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "x <evil@z.z>", "u@x.y\tz", "u@x.y\nRCPT TO:<evil@z.z>", "u@x.y\r", "u@x.y> <evil@z.z", "a b@x.y", "<a@x.y",
+        '"u@x.y', 'u"@x.y', '"u\\"@x.y', "u\\@x.y", "u@x.y\\", '"a\tb"@x.y', '"a\\\nb"@x.y', "u\x7f@x.y",
+        "ü\x85@x.y", "",
+    ],
+)  # fmt: skip
+def test_what_would_be_another_address_there_is_refused(wrong: str) -> None:
+    said: list[str] = []
+    for sender, recipients in (("a@b", ["b@example.com", wrong]), (wrong, ["b@example.com"])):
+        if not (sender or recipients[1:]):
+            continue  # the null sender
+        with pytest.raises(MailscanError, match="cannot be sent by SMTP") as caught:
+            by_smtp("127.0.0.1:1", sender, recipients, MAIL, 5)
+        said.append(str(caught.value))
+    assert all(line.isprintable() for line in said)
+
+
+def test_an_address_that_is_refused_keeps_the_mail(mailer: Mailer) -> None:
+    done = mailer.run("--smtp", "127.0.0.1:1", "--sender", "a@b", "--", "b@example.com", "x <evil@z.z>")
+    assert done.returncode == 75
+    assert done.stderr == (
+        b"mailscan: 'x <evil@z.z>' cannot be sent by SMTP: it has \" \" outside of quotes (RFC 5321 4.1.2)\n"
+    )
 
 
 @pytest.mark.parametrize("refused", [b"MAIL", b"RCPT TO:<C", b"DATA"])
@@ -199,10 +300,10 @@ def test_raw_octets_in_a_header_do_not_ask_for_smtputf8(mailer: Mailer) -> None:
         assert (
             mailer.run("--smtp", address, "--sender", "a@b.example", "--", "b@example.com", mail=mail).returncode == 0
         )
-    assert heard[1] == b"mail FROM:<a@b.example> BODY=8BITMIME\r\n"
+    assert heard[1] == b"MAIL FROM:<a@b.example> BODY=8BITMIME\r\n"
     with server() as (address, heard):
         assert mailer.run("--smtp", address, "--sender", "ü@b.example", "--", "b@example.com").returncode == 0
-    assert heard[1] == "mail FROM:<ü@b.example> BODY=8BITMIME SMTPUTF8\r\n".encode()
+    assert heard[1] == "MAIL FROM:<ü@b.example> BODY=8BITMIME SMTPUTF8\r\n".encode()
 
 
 def test_a_server_that_dribbles_does_not_hold_it_for_ever(mailer: Mailer) -> None:

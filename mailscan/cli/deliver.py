@@ -105,7 +105,7 @@ class _Delivery(Run):
         self.told(verdict)
         if mail is not None:
             # What stands between us and the mailer believes this, and no exit status alone: a mailscan that was cut
-            # off on the disk ends with 0 too. Not written, the mail may come twice, and is not lost.
+            # off on the disk ends with 0 too. Not written it is 75: the mail may come twice, and is not lost.
             briefly(lambda: self.write(HANDED_ON))
         return status
 
@@ -129,6 +129,10 @@ class _Delivery(Run):
     def hand_on(self, octets: bytes, recipients: tuple[str, ...]) -> None:
         """Give the mail to the mailer. Raises `MailscanError` if it was not taken."""
         from mailscan import reinject
+
+        if self.streams.stdout < 0:
+            # Nobody could hear that it was taken, and who does not hear it brings the mail again.
+            raise MailscanError("standard output is closed: nothing was handed on")
 
         if octets.startswith(b"From "):
             # A mailbox's line is no field: mailers would put it into the body, or believe it.
