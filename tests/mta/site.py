@@ -40,12 +40,10 @@ class Row(Protocol):
     """A mailer with mailscan at one of its doors.
 
     `kind`: "smtp" answers the client in the dialogue, "queue" judges after it, "mailbox" delivers for one recipient.
-    `impossible`: by column, what happens instead of what is owed, and why the mailer makes it so: for the docs.
     """
 
     name: str
     kind: str
-    impossible: dict[str, str]
 
     def start(self, site: Site) -> None: ...
     def stop(self) -> None: ...
