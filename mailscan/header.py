@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
+from itertools import accumulate
 
 from mailscan.text import decode_header, unfold
 
@@ -84,7 +86,7 @@ class Field:
 class Headers:
     """The fields of one header, in order. Names compare without regard to case."""
 
-    __slots__ = ("source", "start", "end", "is_odd", "_pieces", "_fields", "_named", "_content", "_low", "_hint")
+    __slots__ = ("source", "start", "end", "is_odd", "_pieces", "_fields", "_named", "_content", "_low", "_ends", "_hint")
 
     def __init__(self, source: bytes, start: int, end: int, pieces: list[bytes] | None = None) -> None:
         self.source = source
@@ -100,6 +102,8 @@ class Headers:
         self._hint: tuple[str | None] | None = None
         # The header behind a line end, in lower case; None until a name is looked for, and for a long or odd header.
         self._low: bytes | None = None
+        # Where each of the pieces ends, counted from `start`; None until that is wanted.
+        self._ends: list[int] | None = None
 
     def _spans(self) -> Iterator[tuple[int, int]]:
         at = self.start
@@ -202,16 +206,14 @@ class Headers:
         at = low.find(line)
         if at < 0:
             return ()
-        source, first, limit = self.source, self.start, self.end
+        first = self.start
+        if self._ends is None:
+            self._ends = list(accumulate(map(len, self._pieces)))
         found: list[tuple[int, int]] = []
         while at >= 0:
-            start = end = first + at
-            while end := source.find(b"\n", end, limit) + 1:
-                if end == limit or source[end] not in b" \t":
-                    break
-            end = end or limit
-            found.append((start, end))
-            at = low.find(line, end - first)
+            end = self._ends[bisect_right(self._ends, at)]
+            found.append((first + at, first + end))
+            at = low.find(line, end)
         return found
 
     def may_have(self, names: Iterable[str]) -> bool:
