@@ -94,12 +94,16 @@ def test_an_envelope_is_never_a_command(sender: str, recipient: str, row: Maildr
     assert told.encode() in mail.octets.replace(b"\n ", b" ")
 
 
-def test_a_sender_cannot_refuse_for_us(row: Maildrop, site: Site) -> None:
-    """A forged refusal would bounce without a text; written in ways that only one of the two reads as a field, too."""
+@pytest.mark.parametrize("keeps", [False, True])
+def test_a_sender_cannot_refuse_for_us(keeps: bool, row: Maildrop, site: Site) -> None:
+    """A forged refusal would bounce without a text. mailscan takes such fields away, but for those that only maildrop
+    reads as one; and maildrop is not taken in by one that was kept.
+    """
     site.become("well", BY_NAME["accept"].files())
-    mail = BY_NAME["accept"].octets
+    if keeps:
+        site.command.write_text("#!/bin/sh\nexec cat\n")
     for forged in (FORGED, FORGED.replace(b":", b" :"), b"X: y\r" + FORGED, b"X:\n " + FORGED, b"X: y\0" + FORGED):
-        assert row.submit(SENDER, [RECIPIENT], forged + mail) == (0, "")
+        assert row.submit(SENDER, [RECIPIENT], forged + BY_NAME["accept"].octets) == (0, "")
         assert b"\nFrom: Joe" in row.outcome().delivered[0].octets
 
 
