@@ -1,6 +1,7 @@
 """The row `maildrop`: the filter file of the snippet, called as a mailer's pipe calls it, once for each recipient.
 
-And maildrop as Postfix calls it, in the namespace of the row `postfix`: there /etc/maildroprc and users are the test's.
+And maildrop as Postfix and Exim call it, in the namespaces of their rows: there /etc/maildroprc and the users are the
+test's own.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ import shutil
 import time
 from pathlib import Path
 
+from mta.exim import Exim
 from mta.postfix import Postfix
 from mta.procmail import Mailbox
+from mta.site import Outcome
 
 
 class Maildrop(Mailbox):
@@ -113,3 +116,62 @@ class PostfixMaildrop(Postfix):
         deferred = self.queued()
         self.inside("postsuper", "-d", "ALL", check=False)
         return self.found(), bounces, deferred
+
+
+class EximMaildrop(Exim):
+    """Exim that delivers by maildrop: to jane@users.example by Debian's transport for it, and to own@users.example by
+    the line that is usual in a .forward file.
+    """
+
+    name, main, acl = "maildrop", "", "  accept"
+    router = """
+forward:
+  driver = redirect
+  domains = users.example
+  check_local_user
+  file = $home/.forward
+  pipe_transport = address_pipe
+maildrop:
+  driver = accept
+  domains = users.example
+  check_local_user
+  transport = maildrop_pipe
+"""
+    transport = """
+address_pipe:
+  driver = pipe
+  return_fail_output
+maildrop_pipe:
+  driver = pipe
+  path = "/bin:/usr/bin:/usr/local/bin"
+  command = "/usr/bin/maildrop"
+  message_prefix =
+  message_suffix =
+  return_path_add
+  delivery_date_add
+  envelope_to_add
+"""
+
+    def install(self) -> None:
+        self.homes = self.site.folder / "exim-homes"
+        for number, name in enumerate(("jane", "own"), 4240):
+            home = self.homes / name
+            self.write("/etc/passwd", f"{name}:x:{number}:65534::{home}:/usr/sbin/nologin\n", append=True)
+            for folder in ("cur", "new", "tmp"):
+                (home / "Maildir" / folder).mkdir(parents=True)
+        (self.homes / "own/.forward").write_text('"|/usr/bin/maildrop"\n')
+        (self.homes / "own/.mailfilter").write_bytes(self.site.snippet("maildrop", 2))
+        (self.homes / "own/.mailfilter").chmod(0o600)
+        for name in ("jane", "own"):
+            assert self.call("chown", "-R", f"{name}:nogroup", str(self.homes / name)).returncode == 0
+        self.call("mount", "-t", "tmpfs", "-o", "mode=2775,gid=8", "tmpfs", "/var/mail")
+
+    def mail(self, sender: str, user: str, octets: bytes) -> tuple[bytes, Outcome]:
+        """Send one and wait: the octets of what was delivered, and the rest of what came of it."""
+        self.write("/etc/maildroprc", self.site.snippet("maildrop", 1).decode() if user == "jane" else "")
+        assert self.submit(sender, [f"{user}@users.example"], octets)[0] == 250
+        outcome = self.outcome()
+        files = [one for one in (self.homes / user / "Maildir").rglob("*") if one.is_file()]
+        found = b"".join(one.read_bytes() for one in files) + self.call("cat", "/var/mail/jane").stdout
+        self.call("rm", "-f", "/var/mail/jane", *map(str, files))
+        return found, outcome
