@@ -201,7 +201,7 @@ WAYS = {"jane": "jane@users.example", "virtual": "jane@virtual.example", "own": 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", ["accept", "odd-sender", "reject", "missing"])
 def test_postfix(name: str, way: str, postfix: PostfixMaildrop, site: Site) -> None:
-    """By mailbox_command, by pipe(8), and by a user of his own: with a login shell that runs nothing."""
+    """By mailbox_command, by pipe(8), and by a .forward file: for users whose login shell runs nothing."""
     column = BY_NAME[name]
     site.become(column.state, column.files())
     found, bounces, deferred = postfix.mail(column.sender, WAYS[way], column.octets)

@@ -46,9 +46,9 @@ _USERS = ("jane", "own", "vmail")
 
 
 class PostfixMaildrop(Postfix):
-    """Postfix that delivers by maildrop: by local(8) to jane@users.example, whose mail is judged in /etc/maildroprc,
-    and to own@users.example, who judges it in ~/.mailfilter; by pipe(8), as the snippet's head has it, to
-    jane@virtual.example. What it bounces goes to the next hop.
+    """Postfix that delivers by maildrop: by mailbox_command to jane@users.example, whose mail is judged in
+    /etc/maildroprc, by .forward to own@users.example, who judges it in ~/.mailfilter, and by pipe(8), as the snippet's
+    head has it, to jane@virtual.example. What it bounces goes to the next hop.
     """
 
     name = "maildrop"
@@ -90,6 +90,7 @@ class PostfixMaildrop(Postfix):
         rules = self.homes / "own/.mailfilter"
         rules.write_bytes(self.site.snippet("maildrop", 2))
         rules.chmod(0o600)
+        (self.homes / "own/.forward").write_text('"|/usr/bin/maildrop"\n')
         for name in _USERS:
             self.inside("chown", "-R", f"{name}:nogroup", str(self.homes / name))
 
