@@ -17,6 +17,7 @@ ROWS = (
     ("exim-local-scan", "mta.exim:EximLocalScan"),
     ("postfix", "mta.postfix:Postfix"),
     ("procmail", "mta.procmail:Procmail"),
+    ("maildrop", "mta.maildrop:Maildrop"),
     ("sieve", "mta.sieve:Dovecot"),
 )
 
