@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from itertools import accumulate
 
 from mailscan.text import decode_header, unfold
@@ -86,7 +85,9 @@ class Field:
 class Headers:
     """The fields of one header, in order. Names compare without regard to case."""
 
-    __slots__ = ("source", "start", "end", "is_odd", "_pieces", "_fields", "_named", "_content", "_low", "_ends", "_hint")
+    __slots__ = (
+        "source", "start", "end", "is_odd", "_pieces", "_fields", "_named", "_content", "_low", "_begins", "_hint",
+    )  # fmt: skip
 
     def __init__(self, source: bytes, start: int, end: int, pieces: list[bytes] | None = None) -> None:
         self.source = source
@@ -102,8 +103,8 @@ class Headers:
         self._hint: tuple[str | None] | None = None
         # The header behind a line end, in lower case; None until a name is looked for, and for a long or odd header.
         self._low: bytes | None = None
-        # Where each of the pieces ends, counted from `start`; None until that is wanted.
-        self._ends: list[int] | None = None
+        # Where each of the pieces begins, and where the last one ends, counted from `start`; None until it is wanted.
+        self._begins: list[int] | None = None
 
     def _spans(self) -> Iterator[tuple[int, int]]:
         at = self.start
@@ -207,11 +208,14 @@ class Headers:
         if at < 0:
             return ()
         first = self.start
-        if self._ends is None:
-            self._ends = list(accumulate(map(len, self._pieces)))
+        begins = self._begins
+        if begins is None:
+            begins = self._begins = list(accumulate(map(len, self._pieces), initial=0))
         found: list[tuple[int, int]] = []
+        piece = 0
         while at >= 0:
-            end = self._ends[bisect_right(self._ends, at)]
+            piece = begins.index(at, piece) + 1
+            end = begins[piece]
             found.append((first + at, first + end))
             at = low.find(line, end)
         return found

@@ -37,7 +37,7 @@ class Limit:
 
     def __enter__(self) -> Limit:
         self._began = time.monotonic()
-        if _ticks is not None and _ticks.process == os.getpid():
+        if _ticks is not None:
             self._ends = _ticks.ends
             self._ends.append(self._began + self.seconds)
             return self
@@ -67,14 +67,17 @@ class Ticks:
     seconds, so that a `Limit` in this process sets none, which costs more than most rules take. It ends so much late.
     """
 
-    __slots__ = ("process", "ends", "_handler")
+    __slots__ = ("ends", "_handler")
 
     def __init__(self) -> None:
-        self.process = os.getpid()  # a child has no timer of its parent's
         self.ends: list[float] = []  # of the limits that hold, as readings of the clock
 
     def __enter__(self) -> Ticks:
-        global _ticks
+        global _ticks, _knows_forks
+        if not _knows_forks:
+            # A child has no timer of its parent's.
+            os.register_at_fork(after_in_child=_forget)
+            _knows_forks = True
         self._handler = signal.signal(signal.SIGALRM, self._ring)
         signal.setitimer(signal.ITIMER_REAL, AGAIN, AGAIN)
         _ticks = self
@@ -92,6 +95,12 @@ class Ticks:
 
 
 _ticks: Ticks | None = None
+_knows_forks = False
+
+
+def _forget() -> None:
+    global _ticks
+    _ticks = None
 
 
 def _is_left(frame: FrameType | None) -> bool:
