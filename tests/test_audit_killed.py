@@ -15,8 +15,8 @@ from running import ENVIRON, START, Done, mailscan
 from mailscan.audit.rows import TIMINGS
 
 COUNT = 90
-# Runs `mailscan`, and is killed before the call of this number that makes something on the disk what it is to be; writes
-# into a file how many there were.
+# Runs `mailscan`, and is killed before the call of this number that makes something on the disk what it is to be.
+# A file says how many calls there were.
 DIES = """import os, signal, sys
 from mailscan.audit import store
 from mailscan.mailboxes import tasks
@@ -71,7 +71,7 @@ def test_every_row_once(tmp_path: Path, ending: str) -> None:
     wanted = read(undisturbed)
     assert [row["message_id"] for row in wanted] == [f"<{number}@example.org>" for number in range(COUNT)]
     half = calls // 2
-    # Until OUT is made of them, rows are the same for every format: each step there, the first ones, and each at the end.
+    # Until OUT is made of them, rows are kept alike for every format: each step of theirs, and each at the end.
     points = [1, 2, 3, half, half + 1, half + 2] if ending == "csv" else [half]
     for last in [*points, *range(calls - 3, calls + 1)]:
         out = tmp_path / f"x{last}.{ending}"

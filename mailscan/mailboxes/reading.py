@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+from io import FileIO
 
 from mailscan.mailboxes.mbox import Split, is_separator
 from mailscan.mailboxes.unpacking import MAGICS, Rest, broken, in_words, is_tar, tar_members, unpacked
@@ -212,6 +213,8 @@ def _zip(source: str, file: Readable, window: Window, notes: Notes, most: int, d
     for name, inner in zip_members(file, window, skip):
         if is_mail_file(name):
             yield from messages_in_stream(f"{source}!/{name}", inner, notes, most, b"", depth + 1)
+            if isinstance(file, FileIO):
+                notes.read = max(notes.read, file.tell())
 
 
 def messages_in_range(
