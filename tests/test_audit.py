@@ -226,6 +226,21 @@ def test_a_pipe_that_closes_is_said(tmp_path: Path) -> None:
     assert "Broken pipe" in said and said.count("\n") == 1, said
 
 
+def test_what_is_empty_was_read_and_is_no_sample(tmp_path: Path) -> None:
+    """An audit says whether everything was read; a backtest whether a policy is safe, which nothing says."""
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    (tmp_path / "empty.mbox").write_bytes(b"")
+    chosen = policy(tmp_path, "")
+    for path in (folder, tmp_path / "empty.mbox"):
+        done = mailscan("audit", str(path), stdin=b"")
+        assert (done.status, done.err) == (0, "mailscan: no message was found\n")
+        compared = mailscan("backtest", chosen, "--against", chosen, str(path), stdin=b"")
+        assert compared.status == 1 and compared.err.count("\n") == 1 and "no message was read" in compared.err
+    gone = mailscan("audit", str(tmp_path / "gone"), stdin=b"")
+    assert gone.status == 1 and "no message was found" not in gone.err
+
+
 def test_rules_that_ask_the_network_are_left_out_and_named(tmp_path: Path) -> None:
     text = '[[filter]]\nuse = "dnsbl"\nzones = { "zone.example" = 3.0 }\n[score]\nreject = 5\n'
     chosen = policy(tmp_path, text)

@@ -192,6 +192,8 @@ def _summarize(totals: Totals, source: str, left_out: list[str], *, to_stderr: b
 
     for line in summary(totals, source, left_out):
         click.echo(printable(line), err=to_stderr)
+    if not totals.tally.messages and not totals.missing:
+        click.echo("mailscan: no message was found", err=True)
     for where, why in totals.skipped[:_MOST_TOLD]:
         click.echo(f"mailscan: skipped {printable(where)}: {printable(why)}", err=True)
     if totals.missing > _MOST_TOLD:
