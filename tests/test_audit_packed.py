@@ -85,10 +85,10 @@ def test_cut_off_at_the_end(tmp_path: Path, name: str, lost: float) -> None:
         assert skipped == [f"{path}: cannot be read beyond octet {_octets(inner)}: it ends too early"]
     elif lost < 1:
         assert re.search(r"cannot be read beyond octet \d+: (it ends too early|unexpected end of data)$", skipped[-1])
-    out = tmp_path.with_name("x.jsonl")
-    out.unlink(missing_ok=True)
-    done = mailscan("audit", "--out", str(out), str(path), stdin=b"")
-    assert done.status == 1 and f"mailscan: skipped {path}" in done.err and f"{count:,} messages".encode() in done.out
+    if lost > 1:
+        done = mailscan("audit", str(path), stdin=b"")
+        assert done.status == 1 and f"mailscan: skipped {path}" in done.err
+        assert f"{count:,} messages".encode() in done.out
 
 
 def _octets(found: list[dict[str, object]]) -> int:
@@ -159,7 +159,7 @@ def test_what_cannot_be_read_of_a_zip_archive_costs_itself_alone() -> None:
     lies = bytearray(whole)
     lies[headers[1] + 18 : headers[1] + 22] = b"\xff\xff\xff\x7f"
     found, skipped = in_stream(bytes(lies))
-    assert found[0] == one and "it ends too early" in skipped[-1]
+    assert found[0] == one and skipped[-1] == f"x: cannot be read beyond octet {len(whole)}: it ends too early"
 
 
 def test_whatever_a_zip_archive_is_it_is_read_to_its_end() -> None:

@@ -76,7 +76,7 @@ def members_in_order(window: Window, skip: Skip) -> Iterator[tuple[str, Readable
         if first != ZIP:
             found = window.find(ZIP, at, len(ZIP), at)
             if found < 0:
-                skip("", f"cannot be read beyond octet {at}: it ends too early")
+                skip("", f"cannot be read beyond octet {min(at, window.end)}: it ends too early")
                 return
             skip("", f"octets {at} to {found} are no member")
             at = found
@@ -185,7 +185,7 @@ class _Member:
         if self._flags & _SIZE_FOLLOWS and (self._is_whole or self._end is not None):
             follows = window.peek(at, max(_DESCRIPTORS) + 4)
             at += next((size for size in _DESCRIPTORS if follows[size : size + 4] in (ZIP, *_BEHIND)), 0)
-        window.drop(at)
+        window.drop(min(at, window.end))
         return at
 
 
