@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import pytest
 from archives import letter
 from running import ENVIRON, START, Done, mailscan
 
-from mailscan.audit.rows import TIMINGS
+from mailscan.audit.rows import NAMES, TIMINGS
 
 COUNT = 90
 # Runs `mailscan`, and is killed before the call of this number that makes something on the disk what it is to be.
@@ -53,12 +55,15 @@ def read(path: Path) -> list[dict[str, Any]]:
         import pyarrow.parquet
 
         found = pyarrow.parquet.read_table(path).to_pylist()
+    elif path.suffix == ".sqlite":
+        with closing(sqlite3.connect(path)) as database:
+            found = [dict(zip(NAMES, row, strict=True)) for row in database.execute("SELECT * FROM mail")]
     else:
         found = [json.loads(line) for line in path.read_text().splitlines()]
     return [{name: value for name, value in row.items() if name not in TIMINGS} for row in found]
 
 
-@pytest.mark.parametrize("ending", ["csv", "parquet", "jsonl"])
+@pytest.mark.parametrize("ending", ["csv", "parquet", "sqlite", "jsonl"])
 def test_every_row_once(tmp_path: Path, ending: str) -> None:
     folder = tmp_path / "mail"
     folder.mkdir()

@@ -68,7 +68,8 @@ def postfix(site: Site) -> Iterator[PostfixToProcmail]:
         row.start(site)
         yield row
     finally:
-        row.stop()
+        if hasattr(row, "keeper"):
+            row.stop()
 
 
 def test_mail_goes_to_the_one_user_bounces_or_waits(postfix: PostfixToProcmail, site: Site) -> None:
