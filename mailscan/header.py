@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
+from itertools import accumulate
 
 from mailscan.text import decode_header, unfold
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
 # One field as nearly everybody writes it. No line of it looks empty, or as a Content- field that a fold hides:
 # what does not match is read in steps, and then looked at again (`Headers.is_odd`).
@@ -35,6 +37,9 @@ _CONTENT = (
 # Fields met lately: most mail is written by few programs.
 _SEEN: dict[bytes, tuple[bytes, bytes, bool]] = {}
 _MOST_SEEN = 512
+# Names of fields that somebody asked for, and how their lines begin.
+_PLAIN_NAME = r"([A-Za-z0-9_.-]+)(\*?)"
+_LINES: dict[str, bytes] = {}
 
 
 class Field:
@@ -43,7 +48,7 @@ class Field:
     `name` is as written, without blanks before the colon.
     """
 
-    __slots__ = ("name", "start", "end", "_source", "_hint", "_text")
+    __slots__ = ("name", "start", "end", "_source", "_hint", "_text", "_value")
 
     def __init__(self, name: str, start: int, end: int, source: bytes, hint: str | None) -> None:
         self.name = name
@@ -52,6 +57,7 @@ class Field:
         self._source = source
         self._hint = hint
         self._text: str | None = None
+        self._value: bytes | None = None
 
     @property
     def raw(self) -> bytes:
@@ -61,8 +67,10 @@ class Field:
     @property
     def value(self) -> bytes:
         """The octets after the colon, unfolded (RFC 5322 2.2.3), without blanks around them."""
-        value = self._source[self._source.find(b":", self.start, self.end) + 1 : self.end].strip()
-        return unfold(value) if b"\n" in value else value
+        if self._value is None:
+            value = self._source[self._source.find(b":", self.start, self.end) + 1 : self.end].strip()
+            self._value = unfold(value) if b"\n" in value else value
+        return self._value
 
     @property
     def text(self) -> str:
@@ -78,7 +86,7 @@ class Field:
 class Headers:
     """The fields of one header, in order. Names compare without regard to case."""
 
-    __slots__ = ("source", "start", "end", "is_odd", "_pieces", "_fields", "_named", "_content", "_index", "_hint")
+    __slots__ = ("source", "start", "end", "is_odd", "_pieces", "_fields", "_named", "_content", "_low", "_ends", "_hint")
 
     def __init__(self, source: bytes, start: int, end: int, pieces: list[bytes] | None = None) -> None:
         self.source = source
@@ -91,9 +99,11 @@ class Headers:
         self._fields: list[Field] | None = None
         self._named: dict[str, list[Field]] = {}
         self._content: dict[bytes, bytes] | None = None
-        # Where the fields of each lower-case name stand; None until one is asked for, and for a long or odd header.
         self._hint: tuple[str | None] | None = None
-        self._index: dict[bytes, list[tuple[int, int]]] | None = None
+        # The header behind a line end, in lower case; None until a name is looked for, and for a long or odd header.
+        self._low: bytes | None = None
+        # Where each of the pieces ends, counted from `start`; None until that is wanted.
+        self._ends: list[int] | None = None
 
     def _spans(self) -> Iterator[tuple[int, int]]:
         at = self.start
@@ -176,16 +186,57 @@ class Headers:
             found = self._named[name] = self._find(name)
         return list(found)
 
+    def values(self, name: str) -> list[bytes]:
+        """The values (as `Field.value`) of the fields of that name, in order, without the objects."""
+        if self._pieces is None:
+            return [field.value for field in self.fields(name)]
+        source, skipped = self.source, len(name) + 1
+        found = [source[start + skipped : end].strip() for start, end in self.spans(name)]
+        return [unfold(value) if b"\n" in value else value for value in found]
+
+    def spans(self, name: str) -> Sequence[tuple[int, int]]:
+        """(start, end) of each field of that name, in order."""
+        if self._pieces is None:
+            return [(field.start, field.end) for field in self.fields(name)]
+        if name.endswith("*"):
+            return ()
+        # A line that begins with a name and a colon is a field here: a few searches find it, and no object is made.
+        low = self._low or self._lower()
+        line = _LINES.get(name) or _line(name)
+        at = low.find(line)
+        if at < 0:
+            return ()
+        first = self.start
+        if self._ends is None:
+            self._ends = list(accumulate(map(len, self._pieces)))
+        found: list[tuple[int, int]] = []
+        while at >= 0:
+            end = self._ends[bisect_right(self._ends, at)]
+            found.append((first + at, first + end))
+            at = low.find(line, end)
+        return found
+
+    def may_have(self, names: Iterable[str]) -> bool:
+        """Whether it may have a field of one of these names; a final `*` stands for any ending. A first, cheap look."""
+        if self._pieces is None:
+            return True
+        low = self._low or self._lower()
+        return any((_LINES.get(name) or _line(name)) in low for name in names)
+
+    def _lower(self) -> bytes:
+        self._low = b"\n" + self.source[self.start : self.end].lower()
+        return self._low
+
     def _find(self, name: str) -> list[Field]:
         """A filter asks for a field or two: the others are not made for it."""
         source, length = self.source, len(name)
+        if self._pieces is not None:
+            spans = self.spans(name)
+            hint = self._charset_hint() if spans else None
+            return [Field(source[start : start + length].decode(), start, end, source, hint) for start, end in spans]
         if self._fields is not None or not name.isascii():
             return [field for field in self._all() if field.name.lower() == name]
         wanted = name.encode("ascii")
-        if self._pieces is not None:
-            hint = self._charset_hint()
-            spans = (self._index or self._indexed(self._pieces)).get(wanted, ())
-            return [Field(source[start : start + length].decode(), start, end, source, hint) for start, end in spans]
         found: list[Field] = []
         for start, end in self._spans():
             if source[start : start + length].lower() == wanted:
@@ -196,27 +247,14 @@ class Headers:
                     )
         return found
 
-    def _indexed(self, pieces: list[bytes]) -> dict[bytes, list[tuple[int, int]]]:
-        """All names at once: who asks for one field asks for others too."""
-        if not pieces:
-            return {}
-        names = b"\n".join([piece[: piece.find(b":")] for piece in pieces]).lower().split(b"\n")
-        index: dict[bytes, list[tuple[int, int]]] = {}
-        at = self.start
-        for name, piece in zip(names, pieces, strict=True):
-            end = at + len(piece)
-            if name in index:
-                index[name].append((at, end))
-            else:
-                index[name] = [(at, end)]
-            at = end
-        self._index = index
-        return index
-
     def get(self, name: str) -> str | None:
         """The decoded text of the first field of that name, or None."""
-        found = self.fields(name)
-        return found[0].text if found else None
+        values = self.values(name)
+        return self.decoded(values[0]) if values else None
+
+    def decoded(self, value: bytes) -> str:
+        """The text of a value of this header, as `Field.text`."""
+        return decode_header(value, self._charset_hint())
 
     def get_all(self, name: str) -> list[str]:
         """The decoded text of every field of that name, in order."""
@@ -233,6 +271,18 @@ class Headers:
 
     def __getitem__(self, index: int) -> Field:
         return self._all()[index]
+
+
+def _line(name: str) -> bytes:
+    """How a line begins that is a field of that name, in lower case, behind a line end; a final `*` stands for any
+    ending. Of what is no name, something that begins no line.
+    """
+    if len(_LINES) >= _MOST_SEEN:
+        _LINES.clear()
+    plain = re.fullmatch(_PLAIN_NAME, name)
+    line = b"\n" + plain[1].lower().encode("ascii") + (b"" if plain[2] else b":") if plain else b"\n\n"
+    _LINES[name] = line
+    return line
 
 
 def _content_field(piece: bytes) -> tuple[bytes, bytes, bool]:

@@ -45,6 +45,8 @@ DOORS: Mapping[str, Door] = {
     "postfix-milter": Door("Postfix, as a milter", daemon=True),
     "sendmail": Door("Sendmail, as a milter", daemon=True),
     "procmail": Door("procmail, a recipe", 50, 900),
+    "maildrop": Door("maildrop, in its filter file", 50, 240),
+    "sieve": Door("Dovecot's Sieve, a script before the users' own, by `filter` of sieve_extprograms", 50, 270),
     "qmail": Door("qmail, a line in .qmail"),
     "mutt": Door("mutt, keys that judge and show the message at hand"),
 }

@@ -14,9 +14,8 @@ from mailscan.verdict import FAILURE_CODE, FAILURE_REPLY, Asked, Edits, Finding,
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
-    from mailscan.filters import Filter
     from mailscan.mail import Mail
     from mailscan.outside import Outside
     from mailscan.policy import Policy
@@ -88,70 +87,62 @@ class _Walk:
         began = time.perf_counter()
         findings: list[Finding] = []
         hit: list[str] = []
-        error = ""
-        reasons: list[str] = []
-        mails = self.mails(rule)
-        for mail in mails:
-            if why := rule.why_not(mail):
-                reasons.append(why)
+        asked = False
+        why = error = ""
+        for mail in self.mails(rule):
+            if reason := rule.why_not(mail):
+                why = why or reason
                 continue
+            asked = True
             found, error = self.check(rule, mail)
-            findings += found
-            if rule.scope == "recipient" and any(not finding.note for finding in found):
-                hit += mail.envelope.recipients
+            if found:
+                findings += found
+                if rule.scope == "recipient" and any(not finding.note for finding in found):
+                    hit += mail.envelope.recipients
             if error:
                 break
-        asked = len(reasons) < len(mails) or bool(error)
         outcome: Outcome = "error" if error else "found" if findings else "clear" if asked else "not-asked"
-        entry = Asked(rule.name, rule.use, outcome, error or ("" if asked else reasons[0]), findings)
-        if self.verdict is None:
+        entry = Asked(rule.name, rule.use, outcome, error if asked else why, findings)
+        if self.verdict is None and (error or findings):
             self.decide(rule, entry, hit)
-        entry.findings = entry.findings[:MOST_FINDINGS]
+        if len(findings) > MOST_FINDINGS:
+            entry.findings = entry.findings[:MOST_FINDINGS]
         entry.ms = (time.perf_counter() - began) * 1000
         self.account.append(entry)
 
-    def mails(self, rule: Rule) -> list[Mail]:
+    def mails(self, rule: Rule) -> Iterable[Mail]:
         """The mail, or for a rule about single recipients one mail for each of them."""
         if rule.scope == "recipient" and self.mail.envelope.recipients:
             return [self.mail.for_recipients([one]) for one in self.mail.envelope.recipients]
-        return [self.mail]
+        return (self.mail,)
 
     def check(self, rule: Rule, mail: Mail) -> tuple[list[Finding], str]:
-        """(what the rule's filter found, why it failed or "")."""
-        findings: list[Finding] = []
-
-        def work(chosen: Filter) -> None:
-            for finding in chosen.check(mail, self.outside):
-                findings.append(finding)
-                if len(findings) > _ENDLESS:
-                    raise FilterError(f"gave more than {_ENDLESS} findings")
-
-        error = self.guarded(rule, work)
-        return ([] if error else findings), error
-
-    def guarded(self, rule: Rule, work: Callable[[Filter], None]) -> str:
-        """Do a filter's work under the rule's timeout and the run's. In words, why it failed; "" if it did not."""
+        """(what the rule's filter found under its timeout and the run's, why it failed or "")."""
         now = time.monotonic()
         seconds = rule.timeout or 0.0
-        late = f"took longer than its timeout of {seconds:g} s"
+        late = ""
         if now + seconds > self.end:
             seconds = self.end - now
             late = "the time of the whole run has ended"
         if seconds <= 0:
-            return late
+            return [], late or _too_long(rule)
         self.outside.deadline = now + seconds
+        findings: list[Finding] = []
         try:
             with Limit(seconds):
-                work(rule.filter)
+                for finding in rule.filter.check(mail, self.outside):
+                    findings.append(finding)
+                    if len(findings) > _ENDLESS:
+                        raise FilterError(f"gave more than {_ENDLESS} findings")
+            return findings, ""
         except OutOfTime:
-            return late
+            return [], late or _too_long(rule)
         except MailscanError as error:
-            return str(error)
+            return [], str(error)
         except MemoryError:
-            return "not enough memory"
+            return [], "not enough memory"
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a filter does is its rule's on_error
-            return f"crashed: {type(error).__name__}: {error} ({place_of(error)})"
-        return ""
+            return [], f"crashed: {type(error).__name__}: {error} ({place_of(error)})"
 
     def decide(self, rule: Rule, entry: Asked, hit: list[str]) -> None:
         """Apply the rule of decision to what one rule found."""
@@ -241,7 +232,7 @@ class _Walk:
 
     def finish(self) -> Verdict:
         """The verdict with its edits and the account of every rule."""
-        total = round(sum(score for _, score in self.ledger), 6)
+        total = round(sum(score for _, score in self.ledger), 6) if self.ledger else 0
         verdict = self.verdict or self.by_score(total)
         verdict.score = total
         verdict.account = tuple(self.account)
@@ -249,9 +240,9 @@ class _Walk:
         if self.policy.trial:
             verdict = _tried(verdict, self.edits)
         elif verdict.action == "accept":
-            verdict.edits = self.edits.merged(Edits(rcpt_remove=self.refused))
-        forged = self.forged()
-        verdict.edits = Edits(remove=forged).merged(verdict.edits) if forged else verdict.edits
+            verdict.edits = self.edits.merged(Edits(rcpt_remove=self.refused)) if self.refused else self.edits
+        if forged := self.forged():
+            verdict.edits = Edits(remove=forged).merged(verdict.edits)
         return verdict
 
     def by_score(self, total: float) -> Verdict:
@@ -274,15 +265,16 @@ class _Walk:
         except TooEarly:
             return ()
         names = (*self.policy.writes, *self.written)
-        begins = {name.removesuffix("*") for name in names}
-        # Hardly any mail has one: this look at the octets saves an object for each field.
-        octets = headers.source[headers.start : headers.end].lower()
-        if not any(name.encode("ascii", "replace") in octets for name in begins):
-            return ()
+        if not headers.may_have(names):
+            return ()  # hardly any mail has one
         whole = {name for name in names if not name.endswith("*")}
         stems = tuple(name[:-1] for name in names if name.endswith("*"))
         found = {field.name.lower(): field.name for field in headers}
         return tuple(name for low, name in found.items() if low in whole or low.startswith(stems))
+
+
+def _too_long(rule: Rule) -> str:
+    return f"took longer than its timeout of {rule.timeout or 0.0:g} s"
 
 
 def _action(rule: Rule, finding: Finding) -> Action:

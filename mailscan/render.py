@@ -22,7 +22,8 @@ CARRIES: dict[str, frozenset[str]] = {
     "message": frozenset({"add", "remove", "change", "body"}),
     "json": frozenset({"add", "remove", "change", "rcpt_add", "rcpt_remove", "body"}),
 }
-_CALLED = {
+# The kinds of edits, in words.
+CALLED = {
     "add": "a header field added",
     "change": "a header field changed",
     "rcpt_add": "a recipient added",
@@ -44,7 +45,7 @@ def render(form: str, verdict: Verdict, message: Message | None = None) -> bytes
         return to_json(document(verdict))
     if verdict.action == "accept":
         for edit in sorted(edits_of(verdict.edits) - CARRIES[form]):
-            raise MailscanError(f"the policy wants {_CALLED[edit]}, which --format {form} cannot carry")
+            raise MailscanError(f"the policy wants {CALLED[edit]}, which --format {form} cannot carry")
     if form == "kv":
         return _kv(verdict)
     if verdict.action != "accept":

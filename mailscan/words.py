@@ -65,6 +65,8 @@ def without_invisible(text: str) -> str:
 
 def beginning(text: str) -> str:
     """The first 1,000 characters, folded, after the blanks and the characters that show nothing."""
+    if text[:1].isalnum() and text[0] not in _BLANK:
+        return folded(text[:1000])
     at = 0
     while at < len(text) and (text[at] in _BLANK or not text[at].isprintable()):
         at += 1

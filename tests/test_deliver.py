@@ -331,3 +331,41 @@ def test_a_server_that_dribbles_does_not_hold_it_for_ever(mailer: Mailer) -> Non
 def test_a_client_that_calls_itself_two_dashes(mailer: Mailer) -> None:
     assert mailer.run("--helo", "--", "--auth-user", "--", "--sender", "a@b", "--", "b@example.com").returncode == 0
     assert mailer.args[5:] == ["b@example.com"]
+
+
+REFUSED = MAIL.replace(b"Subject: ", b"X-Mailscan-Verdict: accept\nSubject: ADV: ", 1)
+
+
+def test_a_mail_given_back_on_standard_output(mailer: Mailer) -> None:
+    """The mail and nothing else, whatever name the sender has; nobody else is given it."""
+    for sender in ("joe@example.org", ""):
+        done = mailer.run("--stdout", "--sender", sender, "--", "b@example.com")
+        assert (done.returncode, done.stdout, done.stderr) == (0, MAIL, b"")
+    assert not mailer.taken.exists()
+
+
+def test_refused_mail_on_standard_output_is_marked_or_not_there(mailer: Mailer) -> None:
+    own = ["--stdout", "--sender", "joe@example.org", "--rcpt", "b@example.com"]
+    tagged = mailer.run(*own, mail=REFUSED)
+    assert tagged.returncode == 0 and tagged.stdout.startswith(b"X-Mailscan-Verdict: reject 5.7.1 ")
+    assert tagged.stdout.partition(b"\n")[2] == REFUSED.replace(b"X-Mailscan-Verdict: accept\n", b"")
+    bounced = mailer.run(*own, "--on-reject", "bounce", mail=REFUSED)
+    assert bounced.returncode == 77 and bounced.stdout.startswith(b"5.7.1 ") and bounced.stdout.count(b"\n") == 1
+    assert not mailer.taken.exists()
+
+
+def test_standard_output_takes_no_mail_to_another_place(mailer: Mailer) -> None:
+    for more in (["--smtp", "127.0.0.1:25"], ["--on-reject", "quarantine", "--quarantine", "q@example.com"]):
+        done = mailer.run("--stdout", "--sender", "a@b", *more, "--", "b@example.com")
+        assert done.returncode == 75 and b"--stdout" in done.stderr and MAIL not in done.stdout
+    with open("/dev/full", "wb") as full:
+        assert mailer.run("--stdout", "--sender", "a@b", "--", "b@example.com", stdout=full).returncode == 75
+
+
+def test_standard_output_carries_no_change_of_recipients(mailer: Mailer, tmp_path: Path) -> None:
+    rule = '[[filter]]\nuse = "spamtrap"\naddresses = ["trap@b"]\naction = "reject"\nscope = "recipient"\n'
+    policy = tmp_path / "policy.toml"
+    policy.write_text('[log]\nto = "none"\n' + rule)
+    done = mailer.run("--policy", str(policy), "--stdout", "--sender", "a@b", "--", "trap@b", "jane@b")
+    assert done.returncode == 75 and MAIL not in done.stdout
+    assert b"a recipient removed, which --stdout cannot carry" in done.stderr

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mailscan.networks import Network
 
 _BRACKETED = re.compile(rb"\[(?:[Ii][Pp][Vv]6:)?([0-9A-Fa-f:.]{3,45})\]")
-_BY = re.compile(rb"\sby\s")
+_BLANKS = b" \t\n\r\v\f"
 _RECIPIENTS = ("delivered-to", "x-original-to", "envelope-to")
 _ARCHIVED = ("sender", "recipients", "client_ip")
 _MOST_HOPS, _LONGEST_HOP, _MOST_CLIENTS = 50, 2000, 20_000
@@ -51,20 +51,25 @@ class Envelopes:
         return envelope
 
     def _client(self, message: Message) -> str | None:
-        for field in message.headers.fields("received")[:_MOST_HOPS]:
-            value = field.raw[:_LONGEST_HOP]
-            for written in _BRACKETED.findall(value, 0, _by(value)):
-                if written in self._clients:
-                    found = self._clients[written]
-                else:
-                    if len(self._clients) >= _MOST_CLIENTS:
-                        self._clients.clear()
-                    found = self._clients[written] = self._foreign(written.decode("ascii"))
+        source = message.raw
+        for start, end in message.headers.spans("received")[:_MOST_HOPS]:
+            if source.find(b"[", start, end) < 0:
+                continue
+            end = _by(source, start, min(end, start + _LONGEST_HOP))
+            for written in _BRACKETED.findall(source, start, end):
+                found = self._clients[written] if written in self._clients else self._foreign(written)
                 if found is not None:
                     return found
         return None
 
-    def _foreign(self, written: str) -> str | None:
+    def _foreign(self, written: bytes) -> str | None:
+        """The address, canonical, unless it is ours or none; kept."""
+        if len(self._clients) >= _MOST_CLIENTS:
+            self._clients.clear()
+        found = self._clients[written] = self._canonical(written.decode("ascii"))
+        return found
+
+    def _canonical(self, written: str) -> str | None:
         try:
             address = canonical_ip(written)
         except ValueError:
@@ -72,16 +77,21 @@ class Envelopes:
         return None if is_ours(address, self._trusted) else address
 
 
-def _by(value: bytes) -> int:
+def _by(source: bytes, start: int, end: int) -> int:
     """Where a Received field goes on to tell of the receiver: what stands before tells of the client."""
-    found = _BY.search(value)
-    return found.start() if found else len(value)
+    at = start
+    while (at := source.find(b"by", at + 1, end)) >= 0:
+        if source[at - 1] in _BLANKS and source[at + 2 : at + 3].isspace() and at + 2 < end:
+            return at
+    return end
 
 
 def _sender(message: Message) -> str | None:
-    fields = message.headers.fields("return-path")
-    if fields:
-        return sender_address(fields[0].value.decode("utf-8", "replace"))
+    values = message.headers.values("return-path")
+    if values:
+        return sender_address(values[0].decode("utf-8", "replace"))
+    if not message.from_line:
+        return None
     words = message.from_line[:_LONGEST_HOP].split(b" ", 2)
     written = words[1].decode("utf-8", "replace") if len(words) > 2 else ""
     return written if "@" in written and written not in _NOBODY else None
@@ -89,6 +99,6 @@ def _sender(message: Message) -> str | None:
 
 def _recipients(message: Message) -> list[str]:
     for name in _RECIPIENTS:
-        if fields := message.headers.fields(name):
-            return split_addresses(fields[0].value[:10_000].decode("utf-8", "replace"))
+        if values := message.headers.values(name):
+            return split_addresses(values[0][:10_000].decode("utf-8", "replace"))
     return []

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from mailscan.mail import Mail
-    from mailscan.message import Field, Message
+    from mailscan.message import Message
     from mailscan.policy import Policy
     from mailscan.verdict import Verdict
 
@@ -86,7 +86,6 @@ _DATE = re.compile(
     rb"(?: \([^()]*\))?\s*"
 )
 _ID = re.compile(rb"<[^<>\s]{1,990}>")
-_ADDRESS = re.compile(r"<([^<>]*)>[^<>]*$")
 
 
 def row(source: str, offset: int, mail: Mail, verdict: Verdict, ms: float, policy: Policy) -> Row:
@@ -172,8 +171,8 @@ def read_rows(path: str) -> Iterator[Row]:
 
 def date(message: Message) -> str | None:
     """The message's Date (RFC 5322 3.3) in ISO 8601, UTC; None where there is none that can be read."""
-    fields = message.headers.fields("date")
-    return when(fields[0].value) if fields else None
+    values = message.headers.values("date")
+    return when(values[0]) if values else None
 
 
 def when(value: bytes) -> str | None:
@@ -228,35 +227,42 @@ def _account(verdict: Verdict) -> tuple[list[str], list[Row], list[Row], list[Ro
 
 
 def _from(message: Message) -> str | None:
-    fields = message.headers.fields("from")
-    if not fields:
+    text = _whole(message, "from")
+    if text is None:
         return None
-    text = _clean(fields[0])
-    found = _ADDRESS.search(text)
-    address = found[1].strip() if found else bare_address(text.partition("(")[0])
-    return address[:LONGEST] if "@" in address else address[:LONGEST] or None
+    # The last <…>, if nothing follows in brackets.
+    start, end = text.rfind("<"), text.rfind(">")
+    if 0 <= start < end == text.find(">", start):
+        address = text[start + 1 : end].strip()
+    else:
+        address = bare_address(text.partition("(")[0])
+    return address[:LONGEST] or None
 
 
 def _ids(message: Message) -> list[str]:
     ids: dict[str, None] = {}
     for name in ("in-reply-to", "references"):
-        for field in message.headers.fields(name):
-            ids.update((one.decode("latin-1"), None) for one in _ID.findall(field.value[: LONGEST * MOST_IDS]))
+        for value in message.headers.values(name):
+            for one in _ID.findall(value[: LONGEST * MOST_IDS]):
+                ids[one.decode("latin-1")] = None
     return list(ids)[:MOST_IDS]
 
 
 def _value(message: Message, name: str) -> str | None:
-    fields = message.headers.fields(name)
-    return fields[0].value[:LONGEST].decode("utf-8", "replace") if fields else None
+    values = message.headers.values(name)
+    return values[0][:LONGEST].decode("utf-8", "replace") if values else None
 
 
 def _text(message: Message, name: str) -> str | None:
-    fields = message.headers.fields(name)
-    return _clean(fields[0])[:LONGEST] if fields else None
+    text = _whole(message, name)
+    return None if text is None else text[:LONGEST]
 
 
-def _clean(field: Field) -> str:
-    return field.text if field.end - field.start < 100 * LONGEST else field.value[:LONGEST].decode("utf-8", "replace")
+def _whole(message: Message, name: str) -> str | None:
+    values = message.headers.values(name)
+    if values and len(values[0]) >= 100 * LONGEST:
+        return values[0][:LONGEST].decode("utf-8", "replace")
+    return message.headers.decoded(values[0]) if values else None
 
 
 def _short(text: str | None) -> Any:

@@ -20,6 +20,7 @@ from mailscan.message import Message
 from mailscan.outside import Outside
 from mailscan.pipeline import scan
 from mailscan.recording import Replay
+from mailscan.timer import Ticks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -74,11 +75,12 @@ class Judge:
         """(the lines of the messages' rows, their tally)."""
         lines: list[bytes] = []
         tally = Tally()
-        for source, offset, raw in messages:
-            mail, verdict, ms = self.judged(Message(raw))
-            one = row(source, offset, mail, verdict, ms, self.policies[0])
-            tally.add(one)
-            lines.append(to_line(one))
+        with Ticks():
+            for source, offset, raw in messages:
+                mail, verdict, ms = self.judged(Message(raw))
+                one = row(source, offset, mail, verdict, ms, self.policies[0])
+                tally.add(one)
+                lines.append(to_line(one))
         return b"".join(lines), tally
 
     def careful(self, messages: Iterable[tuple[str, int, bytes]], notes: Notes) -> tuple[bytes, Tally]:

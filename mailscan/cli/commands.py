@@ -53,8 +53,8 @@ Recipients stand behind `--`, or in --rcpt. Mail that is accepted, or refused an
 
 \b
 Exit status: 0 handed on, 77 reject, 75 tempfail and every failure of our own, of sendmail, or of the SMTP server.
-Handed on is also said, `2.0.0 Handed on`. A closed standard output is 75, and nothing is handed on; one that fails
-afterwards is 75 too, so that the mail may come twice rather than be lost.
+Handed on is also said, `2.0.0 Handed on`; with --stdout the mail itself says it. A closed standard output is 75, and
+nothing is handed on; one that fails afterwards is 75 too, so that the mail may come twice rather than be lost.
 
 \b
 Example:

@@ -1,6 +1,7 @@
 """`mailscan deliver`: one message judged, and handed on to the mailer or refused (CONTRACT 1, exit status).
 
-For Postfix's pipe(8) and Exim's pipe transport, to which an exit status of 0 means that the mail was delivered.
+For Postfix's pipe(8) and Exim's pipe transport, to which an exit status of 0 means that the mail was delivered; and
+with `--stdout` for a filter that replaces the mail by what is printed, as the `filter` of Dovecot's Sieve.
 """
 
 from __future__ import annotations
@@ -77,6 +78,10 @@ def _with_envelope(values: Values, recipients: list[str], environ: Mapping[str, 
         raise UsageError("deliver needs recipients: --rcpt ADDR, or addresses behind --")
     if values["on_reject"] == "quarantine" and not values["quarantine"]:
         raise UsageError("--on-reject quarantine needs --quarantine ADDR")
+    if values["stdout"] and (values["smtp"] is not None or values["on_reject"] == "quarantine"):
+        raise UsageError(
+            "--stdout takes the mail to nobody else: neither --smtp nor --on-reject quarantine goes with it"
+        )
     return request
 
 
@@ -103,7 +108,7 @@ class _Delivery(Run):
         else:
             self.hand_on(*mail)
         self.told(verdict)
-        if mail is not None:
+        if mail is not None and not self.values["stdout"]:
             # What stands between us and the mailer believes this, and no exit status alone: a mailscan that was cut
             # off on the disk ends with 0 too. Not written it is 75: the mail may come twice, and is not lost.
             briefly(lambda: self.write(HANDED_ON))
@@ -111,7 +116,7 @@ class _Delivery(Run):
 
     def made(self, verdict: Verdict, message: Message) -> tuple[bytes, tuple[str, ...]] | None:
         """(the mail to hand on, its recipients), or None where it is refused."""
-        from mailscan.render import edited
+        from mailscan.render import CALLED, CARRIES, edited, edits_of
 
         recipients, edits, action = self.envelope.recipients, verdict.edits, verdict.action
         if action == "reject" and self.values["on_reject"] != "bounce":
@@ -123,6 +128,9 @@ class _Delivery(Run):
             edits = edits.merged(Edits(add=[("X-Mailscan-Verdict", _said(verdict))]))
         elif action != "accept":
             return None
+        if self.values["stdout"]:
+            for edit in sorted(edits_of(edits) - CARRIES["message"]):
+                raise MailscanError(f"the policy wants {CALLED[edit]}, which --stdout cannot carry")
         left = [one for one in recipients if one not in edits.rcpt_remove]
         return edited(message, edits), tuple(dict.fromkeys([*left, *edits.rcpt_add]))
 
@@ -137,6 +145,9 @@ class _Delivery(Run):
         if octets.startswith(b"From "):
             # A mailbox's line is no field: mailers would put it into the body, or believe it.
             octets = octets.partition(b"\n")[2]
+        if self.values["stdout"]:
+            self.write(octets)
+            return
         if not recipients:
             raise MailscanError("no recipient is left, and a mail for nobody cannot be handed on")
         sender = sender_address(str(self.values["sender"])) or ""

@@ -97,6 +97,7 @@ DELIVER_OPTIONS = (
     ),
     ScanOption("--sendmail", "PATH", "The program that mail is handed to.", default="/usr/sbin/sendmail"),
     ScanOption("--smtp", "ADDR", "Hand mail to this SMTP server instead: HOST:PORT or [V6]:PORT."),
+    ScanOption("--stdout", "", "Hand mail back on standard output instead, as Dovecot's Sieve takes it."),
 )  # fmt: skip
 
 

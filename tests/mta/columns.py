@@ -174,20 +174,25 @@ def _after_queue(column: Column, code: int, outcome: Outcome, said: str) -> str:
     assert not outcome.bounces, said
     if outcome.delivered:
         assert not outcome.deferred, said
-        marked = [b"\nX-Mailscan-Verdict: reject 5.7.1 " in b"\n" + one.octets for one in outcome.delivered]
-        assert len(set(marked)) == 1, said
-        unchanged(column, outcome.delivered, tagged=not marked[0])
-        return "reject: delivered, marked" if marked[0] else "accept: delivered, edited"
+        return _delivered(column, outcome, said)
     assert outcome.deferred, f"{said}: the mail is lost"
     return "tempfail: deferred"
+
+
+def _delivered(column: Column, outcome: Outcome, said: str) -> str:
+    """All of them were, with the mark of refused mail or with the edits of accepted."""
+    marked = [b"\nX-Mailscan-Verdict: reject 5.7.1 " in b"\n" + one.octets for one in outcome.delivered]
+    assert len(set(marked)) == 1, said
+    unchanged(column, outcome.delivered, tagged=not marked[0])
+    return "reject: delivered, marked" if marked[0] else "accept: delivered, edited"
 
 
 def _mailbox(column: Column, code: int, text: str, outcome: Outcome, said: str) -> str:
     """`code` is the exit status (sysexits) or LMTP's answer of the delivery agent."""
     assert not outcome.bounces and not outcome.deferred, said
     if outcome.delivered:
-        unchanged(column, outcome.delivered)
-        return "accept: delivered, edited"
+        assert code in (0, 250), f"{said}: it comes again"
+        return _delivered(column, outcome, said)
     if code in (77, 550):
         assert all(line in text for line in REPLY), said
         return f"reject: {code}, our text"

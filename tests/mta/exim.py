@@ -111,7 +111,6 @@ class Exim:
     main = "acl_smtp_data = acl_data"
     acl = "  .include /etc/exim4/mailscan.acl"
     router = transport = ""
-    impossible: dict[str, str] = {}
 
     def start(self, site: Site) -> None:
         root = unpacked()

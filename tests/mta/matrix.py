@@ -17,6 +17,8 @@ ROWS = (
     ("exim-local-scan", "mta.exim:EximLocalScan"),
     ("postfix", "mta.postfix:Postfix"),
     ("procmail", "mta.procmail:Procmail"),
+    ("maildrop", "mta.maildrop:Maildrop"),
+    ("sieve", "mta.sieve:Dovecot"),
 )
 
 

@@ -118,7 +118,6 @@ class Postfix:
 
     name = "postfix"
     kind = "queue"
-    impossible: dict[str, str] = {}
     room = "200m"
 
     def start(self, site: Site) -> None:

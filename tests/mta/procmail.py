@@ -15,7 +15,6 @@ class Mailbox:
 
     name = ""
     kind = "mailbox"
-    impossible: dict[str, str] = {}
 
     def start(self, site: Site) -> None:
         self.site = site

@@ -40,12 +40,10 @@ class Row(Protocol):
     """A mailer with mailscan at one of its doors.
 
     `kind`: "smtp" answers the client in the dialogue, "queue" judges after it, "mailbox" delivers for one recipient.
-    `impossible`: by column, what happens instead of what is owed, and why the mailer makes it so: for the docs.
     """
 
     name: str
     kind: str
-    impossible: dict[str, str]
 
     def start(self, site: Site) -> None: ...
     def stop(self) -> None: ...
@@ -70,6 +68,11 @@ class Site:
         folder.chmod(0o755)
         for one in (self.command.parent, self._lib, self.full):
             one.mkdir(mode=0o755)
+        # With what is compiled, as an installed package: a mailer's user may not write it. Not what is being written.
+        ignore = shutil.ignore_patterns("*.pyc.*")
+        shutil.copytree(PROJECT / "mailscan", self._lib / "mailscan", ignore=ignore)
+        for package in ("click", "pybase64"):
+            shutil.copytree(Path(__import__(package).__file__ or "").parent, self._lib / package, ignore=ignore)
         self.become("well", {})
 
     def snippet(self, name: str, number: int | None = None, timeout: int = TIMEOUT) -> bytes:
@@ -83,22 +86,19 @@ class Site:
         """Install what a column wants: `files` beside the policy, and the command `well`, `missing`, `cut` to nothing,
         or `half` removed as by an interrupted upgrade, or `full`, with a temporary folder that has no room.
         """
-        shutil.rmtree(self._lib, ignore_errors=True)
         self.command.unlink(missing_ok=True)
         for stale in self.folder.glob("*.py"):
             stale.unlink()
         for name, text in files.items():
             (self.folder / name).write_text(text, encoding="utf-8")
             (self.folder / name).chmod(0o644)
+        cli, away = self._lib / "mailscan" / "cli", self.folder / "cli.away"
+        if away.exists():
+            away.rename(cli)
         if state == "missing":
             return
-        ignore = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(PROJECT / "mailscan", self._lib / "mailscan", ignore=ignore)
-        for package in ("click", "pybase64"):
-            where = Path(__import__(package).__file__ or "").parent
-            shutil.copytree(where, self._lib / package, ignore=ignore)
         if state == "half":
-            shutil.rmtree(self._lib / "mailscan" / "cli")
+            cli.rename(away)
         # As pip's own script, but that no other mailscan on this machine can stand in for this one.
         self.command.write_text(
             f"#!{os.path.realpath(sys.executable)} -Es\n"
