@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from binascii import Error, a2b_base64, b2a_base64
 
 from mailscan.errors import UsageError
@@ -49,7 +50,10 @@ def _plain(known: Mapping[Question, Obtained], more: dict[str, str]) -> Iterator
 def read_record(path: str) -> bytes:
     """The octets of a record. Raises `UsageError`."""
     try:
-        with open(path, "rb") as file:
+        # Not held by a FIFO that nobody writes to.
+        with open(path, "rb", opener=lambda path, flags: os.open(path, flags | os.O_NONBLOCK)) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise ValueError("is no regular file")
             return file.read(MOST + 1)
     except (OSError, ValueError) as error:
         raise UsageError(f"--replay: {path}: {getattr(error, 'strerror', None) or error}") from None

@@ -41,6 +41,24 @@ def dropped(source: bytes, path: str) -> list[str]:
     ]
 
 
+def passed_over(source: bytes, path: str) -> list[str]:
+    """Classes that could judge mail where a function `check` does, and that nothing in the file uses."""
+    tree = _parsed(source)
+    top = tree.body if tree is not None else []
+    functions = [one for one in top if isinstance(one, ast.FunctionDef) and one.name == "check"]
+    if tree is None or not functions:
+        return []
+    used = {one.id for one in ast.walk(tree) if isinstance(one, ast.Name)}
+    return [
+        f"{path}:{one.lineno}: the class `{one.name}` is never asked: the function `check`"
+        f" in line {functions[-1].lineno} is; `:{one.name}` behind `use` names the class"
+        for one in top
+        if isinstance(one, ast.ClassDef)
+        and one.name not in used
+        and any(isinstance(inner, ast.FunctionDef) and inner.name == "check" for inner in one.body)
+    ]
+
+
 def _parsed(source: bytes) -> ast.Module | None:
     if is_elspy(source):
         return None

@@ -185,3 +185,20 @@ def test_the_python_of_the_docs_works(tmp_path: Path) -> None:
         ("list-bounces@lists.example", "List-Id: <x.lists.example>\nFrom: bob@example.com"),
     ):
         assert judged(sender, header) == (0, ""), header
+
+
+def test_the_class_of_the_docs_works(tmp_path: Path) -> None:
+    page = (PROJECT / "docs/your-own-python.md").read_text(encoding="utf-8")
+    page = page.partition("## A class with keys of its own")[2]
+    (tmp_path / "too_many.py").write_text(page.partition("```python\n")[2].partition("```")[0])
+    (tmp_path / "policy.toml").write_text(page.partition("```toml\n")[2].partition("```")[0])
+    (tmp_path / "our-lists").write_text("list@example.com\n")
+    chosen = str(tmp_path / "policy.toml")
+    assert command("check", chosen).stdout.startswith(f"{chosen}: no mistakes; ")
+    for count, sender, owed in ((20, "x@y.example", 0), (21, "x@y.example", 77), (21, "list@example.com", 0)):
+        rcpts = ",".join(f"{number}@example.com" for number in range(count))
+        words = [sys.executable, "-m", "mailscan", "--policy", chosen, "--sender", sender, "--rcpt", rcpts]
+        done = subprocess.run(words, input="Subject: x\n\nx\n", capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout) == (owed, "5.7.1 Too many recipients\n" if owed else ""), done.stderr
+    shown = command("filters", str(tmp_path / "too_many.py")).stdout
+    assert "so many are borne" in shown and "senders who may" in shown

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -76,6 +77,45 @@ def test_what_was_handed_back_is_judged_once(row: Exim) -> None:
     assert row.submit(column.sender, list(column.recipients), column.octets)[0] == 250
     (mail,) = row.outcome().delivered
     assert mail.octets.count(b"X-Seen: ") == 1
+
+
+COUNTS = """from mailscan import reject
+
+def check(mail, outside):
+    found = mail.envelope.recipients
+    return reject(f"{len(found)} recipients, {len(set(found))} of them different, {found[0]} to {found[-1]}")
+"""
+
+
+@pytest.mark.parametrize("row", [EximLocalScan], ids=["exim-local-scan"], indirect=True)
+def test_more_recipients_than_a_command_line_has_words(row: Exim) -> None:
+    """Some of them with commas in quotes; each is told to mailscan, in their order."""
+    count = 45_000
+    policy = '[log]\nto = "none"\n[[filter]]\nuse = "./own.py"\n'
+    row.site.become("well", {"policy.toml": policy, "own.py": COUNTS})
+    names = [f'"a, {number}"' if number % 1000 == 1 else f"recipient{number}" for number in range(count)]
+    with socket.create_connection(("127.0.0.1", row.port), timeout=60) as connection:
+        answers = connection.makefile("rb")
+
+        def say(lines: list[str], wanted: bytes) -> bytes:
+            connection.sendall("".join(f"{line}\r\n" for line in lines).encode())
+            for _ in lines:
+                while (answer := answers.readline())[3:4] == b"-":
+                    pass
+                assert answer.startswith(wanted), answer
+            return answer
+
+        assert answers.readline().startswith(b"220")
+        say(["EHLO client.example"], b"250")
+        say(["MAIL FROM:<joe@sender.example>"], b"250")
+        for at in range(0, count, 500):
+            say([f"RCPT TO:<{name}@rcpt.example>" for name in names[at : at + 500]], b"250")
+        say(["DATA"], b"354")
+        answer = say(["Subject: x\r\n\r\ny\r\n."], b"550")
+    said = (
+        f"{count} recipients, {count} of them different, recipient0@rcpt.example to recipient{count - 1}@rcpt.example"
+    )
+    assert said.encode() in answer, (answer, row.log()[-500:])
 
 
 @pytest.mark.parametrize("row", [EximLocalScan], ids=["exim-local-scan"], indirect=True)

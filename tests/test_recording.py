@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import tarfile
 import time
@@ -197,3 +198,21 @@ def test_what_is_no_answer_is_the_files_on_error(tmp_path: Path, junk: str) -> N
     assert (done.status, done.err) == (0, "")
     assert "own.py: put something into `outside.known` that is no answer" in done.out.decode()
     assert json.loads((tmp_path / "r").read_text())["answers"] == []
+
+
+@pytest.mark.parametrize("what", ["fifo", "folder", "device"])
+def test_a_record_that_is_no_file_is_refused_at_once(tmp_path: Path, what: str) -> None:
+    path = tmp_path / "r"
+    if what == "fifo":
+        os.mkfifo(path)
+    elif what == "folder":
+        path.mkdir()
+    else:
+        path = Path("/dev/zero")
+    done = mailscan("--replay", str(path))
+    assert (done.status, done.out) == (75, b"4.3.0 Message could not be checked\n")
+    assert done.err.startswith(f"mailscan: --replay: {path}: is ") or "is a directory" in done.err.lower(), done.err
+    letter = tmp_path / "a.eml"
+    letter.write_bytes(b"Subject: x\n\n")
+    audited = mailscan("audit", "--replay", str(path), str(letter), stdin=b"")
+    assert audited.status in (1, 2) and "--replay" in audited.err and audited.err.count("\n") == 1

@@ -93,6 +93,12 @@ def test_the_tree() -> None:
     assert lines[8].strip() == 'also called "a.bin"'
 
 
+def test_what_the_members_tell_stands_first() -> None:
+    text = shown(str(CASES / "attachments" / "pass-docx" / "message.eml"))
+    assert "is a Word document (OOXML), a ZIP archive\n" in text
+    assert "documents: is" not in text and text.count("Word document") == 1
+
+
 def test_members_of_archives_and_what_they_are() -> None:
     text = shown(str(IN_ZIP))
     assert "member inner.zip/setup.exe: a Windows program (PE)\n" in text

@@ -8,11 +8,11 @@ import pytest
 from conftest import PROJECT
 from hypothesis import given
 from hypothesis import strategies as st
-from running import mailscan
+from running import mailscan, policy
 
 import mailscan as public
 from mailscan.cli.hints import PUBLIC, hint
-from mailscan.slips import dropped, mistakes
+from mailscan.slips import dropped, mistakes, passed_over
 
 START = "from mailscan import Finding, accept, reject, tag, tempfail\n\n\n"
 RIGHT = [
@@ -147,3 +147,27 @@ def test_words_of_the_command_line(
     assert done.status in (1, 75)
     assert said in done.err
     assert done.err.count("\n") == 1
+
+
+CLASS = "class TooMany:\n    limit: int = 3\n    def check(self, mail, outside):\n        return reject('x')\n"
+FUNCTION = "def check(mail, outside):\n    return None\n"
+
+
+def test_a_class_beside_a_function_check_is_told_of_unless_it_is_used(tmp_path: Path) -> None:
+    source = (START + CLASS + FUNCTION).encode()
+    said = "own.py:4: the class `TooMany` is never asked: the function `check` in line 8 is; `:TooMany` behind `use`"
+    (told,) = passed_over(source, "own.py")
+    assert told.startswith(said)
+    assert passed_over((START + CLASS).encode(), "own.py") == []
+    assert passed_over((START + CLASS + FUNCTION.replace("None", "TooMany().check(mail, outside)")).encode(), "x") == []
+    assert passed_over((START + CLASS.replace("check", "judge") + FUNCTION).encode(), "own.py") == []
+    (tmp_path / "own.py").write_bytes(source)
+    chosen = policy(tmp_path, '[[filter]]\nuse = "./own.py"\n')
+    doubted = mailscan("check", chosen, stdin=b"").out.decode()
+    assert "is this meant? own: " in doubted and "the class `TooMany` is never asked" in doubted
+    tried = mailscan("try", str(tmp_path / "own.py")).out.decode()
+    assert "the class `TooMany` is never asked" in tried
+    named = policy(tmp_path, '[[filter]]\nuse = "./own.py:TooMany"\nlimit = 2\n')
+    done = mailscan("check", named, stdin=b"")
+    assert done.status == 0 and b"meant?" not in done.out
+    assert mailscan("--policy", named).status == 77

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mailscan.audit.totals import Totals
     from mailscan.audit.workers import Workers
     from mailscan.cli.options import Values
+    from mailscan.mailboxes.tasks import Position
 
 HELP = """Judge every message of archives, and say what came of it.
 
@@ -143,7 +144,9 @@ def _run(paths: list[str], workers: Workers, most: int, store: Any, to_stdout: b
 
     totals: Totals = store.totals if store is not None else Totals()
     reached = store.reached if store is not None else Reached()
-    for _, done in told(run(paths, workers, most, reached), paths):
+    # Rows on a terminal show how it goes on, and a bar would stand between them.
+    is_shown = to_stdout and sys.stdout is not None and sys.stdout.isatty()
+    for _, done in told(run(paths, workers, most, reached), paths, reached.position, quiet=is_shown):
         if store is not None:
             store.add(done)
             continue
@@ -161,12 +164,17 @@ def _run(paths: list[str], workers: Workers, most: int, store: Any, to_stdout: b
     return totals
 
 
-def told(steps: Iterator[Any], paths: list[str]) -> Iterator[Any]:
-    """The steps, with a bar on a terminal, and a line now and then elsewhere."""
+def told(
+    steps: Iterator[Any], paths: list[str], after: Position | None = None, *, quiet: bool = False
+) -> Iterator[Any]:
+    """The steps, with a bar on a terminal, and a line now and then elsewhere; `after` is where they go on."""
+    if quiet:
+        yield from steps
+        return
     if sys.stderr is not None and sys.stderr.isatty():
         from mailscan.cli.progress import with_bar
 
-        yield from with_bar(steps, paths)
+        yield from with_bar(steps, paths, after)
         return
     last = began = time.monotonic()
     count = 0
@@ -184,6 +192,8 @@ def _summarize(totals: Totals, source: str, left_out: list[str], *, to_stderr: b
 
     for line in summary(totals, source, left_out):
         click.echo(printable(line), err=to_stderr)
+    if not totals.tally.messages and not totals.missing:
+        click.echo("mailscan: no message was found", err=True)
     for where, why in totals.skipped[:_MOST_TOLD]:
         click.echo(f"mailscan: skipped {printable(where)}: {printable(why)}", err=True)
     if totals.missing > _MOST_TOLD:

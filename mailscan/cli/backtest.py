@@ -26,8 +26,8 @@ PATH is an mbox, a Maildir, an MH folder, a directory, a message, a tar or zip o
 refused mail is listed, the most innocent-looking first, with what speaks for it.
 
 \b
-Exit status: 1 when more mail than --allow went through before and would be refused now, 2 for a wrong command line,
-else 0.
+Exit status: 1 when more mail than --allow went through before and would be refused now, or there was no mail to go by,
+2 for a wrong command line, else 0.
 
 \b
 Examples:

@@ -20,7 +20,7 @@ from mailscan.cli.audit import audit
 from mailscan.cli.cases import test_command
 from mailscan.cli.doctor import HELP as DOCTOR_HELP
 from mailscan.cli.mtaconfig import mta_config
-from mailscan.cli.options import DELIVER_OPTIONS, SCAN_OPTIONS, ScanOption
+from mailscan.cli.options import DELIVER_OPTIONS, POLICY_HELP, SCAN_OPTIONS, ScanOption
 from mailscan.cli.people import list_filters, show_filter, versions
 from mailscan.cli.show import HELP as SHOW_HELP
 from mailscan.cli.show import SHARED, show
@@ -338,7 +338,7 @@ def _cannot_carry(rule: Rule, door: str | None) -> list[str]:
 
 
 @group.command(help=DOCTOR_HELP, short_help="Ask everything the policy needs whether it answers rightly.")
-@click.option("--policy", metavar="PATH", help="The policy file.  [default: see `mailscan check --help`]")
+@click.option("--policy", metavar="PATH", help=POLICY_HELP)
 @click.option(
     "--format", "form", type=click.Choice(("text", "json")), default="text", show_default=True, help="For whom."
 )
@@ -350,7 +350,7 @@ def doctor(policy: str | None, form: str) -> None:
 
 @group.command(short_help="List the filters, or show the keys of one.")
 @click.argument("name", required=False, metavar="[NAME]")
-@click.option("--policy", metavar="PATH", help="The policy file.  [default: see `mailscan check --help`]")
+@click.option("--policy", metavar="PATH", help=POLICY_HELP)
 def filters(name: str | None, policy: str | None) -> None:
     """List the filters: built in, installed (entry points `mailscan.filters`), and Python that the policy uses.
 

@@ -55,6 +55,10 @@ class ScanOption:
         return [] if self.repeatable else self.default if self.metavar else False
 
 
+POLICY_HELP = (
+    "The policy file.  [default: $MAILSCAN_POLICY; else ~/.config/mailscan/policy.toml, not for root; else"
+    " /etc/mailscan/policy.toml; else the starter policy]"
+)
 SCAN_OPTIONS = (
     ScanOption("--sender", "ADDR", 'Envelope sender; empty, "<>" and MAILER-DAEMON are the null sender.'),
     ScanOption("--rcpt", "ADDR", "Envelope recipient, or several joined by commas.", repeatable=True),
@@ -65,7 +69,7 @@ SCAN_OPTIONS = (
     ScanOption("--queue-id", "ID", "The mailer's own id of this mail, for the log."),
     ScanOption("--info", "NAME=VALUE", "Any other fact of the session.", repeatable=True),
     ScanOption("--file", "PATH", "Read the message from PATH, not from standard input."),
-    ScanOption("--policy", "PATH", "The policy file.  [default: see `mailscan check --help`]"),
+    ScanOption("--policy", "PATH", POLICY_HELP),
     ScanOption("--format", "FORMAT", "What standard output carries.", choices=FORMATS, default="text"),
     ScanOption("--soft-exit", "", "Exit with 0 once the verdict was written, whatever it is."),
     ScanOption("--explain", "", "Say on standard error what each rule found, and where. Not with --format kv."),

@@ -13,9 +13,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
+    from mailscan.mailboxes.tasks import Position
 
-def with_bar(steps: Iterator[Any], paths: list[str]) -> Iterator[Any]:
-    """The steps of an audit, with a bar on standard error that says how fast it is and how much time is left."""
+
+def with_bar(steps: Iterator[Any], paths: list[str], after: Position | None = None) -> Iterator[Any]:
+    """The steps of an audit, with a bar on standard error that says how fast it is and how much time is left.
+
+    `after` is where a run goes on.
+    """
     columns = (
         BarColumn(),
         TaskProgressColumn(),
@@ -25,7 +30,7 @@ def with_bar(steps: Iterator[Any], paths: list[str]) -> Iterator[Any]:
     )
     # Refreshed here: a thread of its own must not run where workers are forked.
     with Progress(*columns, console=Console(stderr=True), auto_refresh=False, transient=True) as progress:
-        bar = progress.add_task("", total=total_octets(paths), messages=0, rate=0.0)
+        bar = progress.add_task("", total=total_octets(paths, after), messages=0, rate=0.0)
         messages = 0
         for task, done in steps:
             yield task, done

@@ -28,6 +28,7 @@ _SUMMARY = ("from", "to", "cc", "subject", "date")
 _MOST_SUMMARY = 8
 _KINDS = {"executables": "bold red", "scripts": "bold red", "shortcuts": "bold red", "disk-images": "yellow"}
 _KINDS |= {"archives": "yellow"}
+_IS = "is "
 
 
 def draw(taken_apart: dict[str, Any], account: str) -> None:
@@ -132,14 +133,19 @@ def _about(part: dict[str, Any]) -> Iterator[Line]:
     if len(part["names"]) > 1:
         yield [("also called ", "dim"), (", ".join(f'"{printable(name)}"' for name in part["names"][1:]), "bold")]
     kind = part["is"]
+    # What a package is by its members says more than that it is one.
+    closer = next((one for one in part["remarks"] if not one["path"] and one["text"].startswith(_IS)), None)
+    line: Line = [] if closer is None else [(closer["text"].removeprefix(_IS), _KINDS.get(closer["group"], ""))]
     if kind is not None and kind["name"] != "text" and kind["text"] != part["type"]:
-        yield [("is ", "dim"), (printable(kind["text"]), _KINDS.get(kind["group"], ""))]
+        line += [(", " if line else "", "dim"), (kind["text"], _KINDS.get(kind["group"], ""))]
+    if line:
+        yield [("is ", "dim"), *((printable(text), style) for text, style in line)]
     if part["body_start"] is None:
         yield [("lies in what a transfer encoding hides: octets are those of its carrier", "dim")]
     if part["unread"]:
         yield [("holds more parts, which are not read", "yellow")]
     for member in part["members"]:
-        line: Line = [("member ", "dim"), (printable(member["path"]), "bold")]
+        line = [("member ", "dim"), (printable(member["path"]), "bold")]
         if member["is"] is not None:
             line.append((f": {printable(member['is']['text'])}", _KINDS.get(member["is"]["group"], "")))
         if member["unopened"]:
@@ -147,7 +153,7 @@ def _about(part: dict[str, Any]) -> Iterator[Line]:
         yield line
     told = {(member["path"], member["unopened"]) for member in part["members"]}
     for remark in part["remarks"]:
-        if (remark["path"], remark["text"]) not in told:
+        if remark is not closer and (remark["path"], remark["text"]) not in told:
             about = f"{printable(remark['path'])}: " if remark["path"] else ""
             yield [(f"{remark['group']}: ", "yellow"), (about + printable(remark["text"]), "yellow")]
 

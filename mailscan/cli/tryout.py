@@ -25,7 +25,7 @@ from mailscan.outgoing import printable
 from mailscan.outside import Outside
 from mailscan.pipeline import scan
 from mailscan.policy import build_policy
-from mailscan.slips import dropped, mistakes
+from mailscan.slips import dropped, mistakes, passed_over
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -117,8 +117,10 @@ def mistakes_of(rule: Rule, folder: str) -> list[str]:
 
 
 def dropped_of(rule: Rule, folder: str) -> list[str]:
-    """What its Python makes and does not give: no mistake for sure, and not meant."""
-    return dropped(*_source(rule, folder))
+    """What its Python has and does not give: no mistake for sure, and not meant."""
+    source, path = _source(rule, folder)
+    # Behind a colon stands what is asked.
+    return dropped(source, path) + ([] if ":" in rule.use else passed_over(source, path))
 
 
 def _source(rule: Rule, folder: str) -> tuple[bytes, str]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import re
 import stat
+from io import FileIO
 
 from mailscan.mailboxes.mbox import Split, is_separator
-from mailscan.mailboxes.unpacking import MAGICS, Rest, broken, in_words, is_tar, tar_members, unpacked, zip_members
+from mailscan.mailboxes.unpacking import MAGICS, Rest, broken, in_words, is_tar, tar_members, unpacked
 from mailscan.mailboxes.window import Window
+from mailscan.mailboxes.zips import ZIP, zip_members
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,10 +26,9 @@ SINGLE, MBOX, PACKED = "message", "mbox", "packed"
 # An mbox may be looked for so far behind octets that are no message.
 _LOOK = 1 << 16
 _SHORT = 1 << 20
-_ZIP = b"PK\x03\x04"
 _FIELD = re.compile(rb"[!-9;-~]+[ \t]*:")
-# What mail readers keep beside the mail.
-_NOT_MAIL = ("dovecot", "courier", "maildirfolder", "maildirsize", "subscriptions", "cyrus.", ".")
+# What mail readers keep beside the mail; "," is what MH's rmm(1) puts before the name of mail that was removed.
+_NOT_MAIL = ("dovecot", "courier", "maildirfolder", "maildirsize", "subscriptions", "cyrus.", ".", ",")
 _NOT_MAIL_ENDINGS = (".msf", ".lock", ".cmeta", ".ev-summary", ".ev-summary-meta")
 # Compressed files in archives in compressed files …
 _DEEPEST = 4
@@ -146,8 +147,8 @@ def _messages(
     if kind == PACKED:
         if depth >= _DEEPEST:
             notes.skip(source, "is packed too many times")
-        elif first.startswith(_ZIP):
-            yield from _zip(source, file, notes, most)
+        elif first.startswith(ZIP):
+            yield from _zip(source, file, window, notes, most, depth)
         elif is_tar(first):
             yield from _tar(source, Rest(window), notes, most, depth)
         else:
@@ -156,7 +157,7 @@ def _messages(
         yield from _mbox(source, window, first, notes, most)
     elif first:
         yield from _single(source, window, notes, most)
-    else:
+    elif not notes.skipped or notes.skipped[-1][0] != source:  # what could not be read is not empty
         notes.empty += 1
 
 
@@ -205,13 +206,15 @@ def _tar(source: str, rest: Rest, notes: Notes, most: int, depth: int) -> Iterat
             yield from messages_in_stream(f"{source}!/{name}", inner, notes, most, b"", depth + 1)
 
 
-def _zip(source: str, file: Readable, notes: Notes, most: int) -> Iterator[Message]:
+def _zip(source: str, file: Readable, window: Window, notes: Notes, most: int, depth: int) -> Iterator[Message]:
     def skip(name: str, why: str) -> None:
         notes.skip(f"{source}!/{name}" if name else source, why)
 
-    for name, inner in zip_members(file, skip):
+    for name, inner in zip_members(file, window, skip):
         if is_mail_file(name):
-            yield from messages_in_stream(f"{source}!/{name}", inner, notes, most, b"", 1)
+            yield from messages_in_stream(f"{source}!/{name}", inner, notes, most, b"", depth + 1)
+            if isinstance(file, FileIO):
+                notes.read = max(notes.read, file.tell())
 
 
 def messages_in_range(
@@ -238,7 +241,7 @@ def messages_in_range(
 
 
 def _kind(first: bytes) -> str:
-    if first.startswith((*MAGICS, _ZIP)) or is_tar(first):
+    if first.startswith((*MAGICS, ZIP)) or is_tar(first):
         return PACKED
     return MBOX if mbox_begins(first) is not None else SINGLE
 

@@ -107,11 +107,21 @@ def tasks(paths: list[str], most: int, after: Position | None = None) -> Iterato
             yield Files(Position(argument, small[-1], 0), small)
 
 
-def total_octets(paths: list[str]) -> int | None:
-    """How many octets there are to read, for a progress bar; None where that cannot be known."""
+def total_octets(paths: list[str], after: Position | None = None) -> int | None:
+    """How many octets there are to read, behind a position too, for a progress bar; None where that cannot be known."""
     if "-" in paths:
         return None
-    return sum(max(size, 0) for path in paths for _, size in _files(path))
+    total = 0
+    reached = after.key()[:2] if after else None
+    for argument, path in enumerate(paths):
+        for name, size in _files(path):
+            here = argument, name.split("/")
+            if size <= 0 or (reached is not None and here < reached):
+                continue
+            if after is not None and here == reached:
+                size = max(0, size - (after.number + 1) * TASK_OCTETS) if size > SMALL else 0
+            total += size
+    return total
 
 
 def size_of(task: Task) -> int:

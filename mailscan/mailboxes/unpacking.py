@@ -1,4 +1,4 @@
-"""What mail is packed in: gzip, bzip2, xz, Zstandard as streams; tar and zip as members that are streams.
+"""What mail is packed in: gzip, bzip2, xz, Zstandard as streams; tar as members that are streams (zip: `zips`).
 
 What comes out is never held as a whole, and what came out before a fault is not lost with it.
 """
@@ -90,15 +90,16 @@ class Rest:
         return octets
 
 
-class _Plain:
+class Piecewise:
     """A file of the standard library's decoders, read so that nothing is lost when it fails."""
 
-    def __init__(self, file: gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile) -> None:
+    def __init__(self, file: Any) -> None:
         self._file = file
 
     def read(self, wanted: int, /) -> bytes:
         # `read` would gather that many octets first, and lose them in a fault.
-        return self._file.read1(min(wanted, _PIECE))
+        octets: bytes = self._file.read1(min(wanted, _PIECE))
+        return octets
 
 
 class _Zstandard:
@@ -143,8 +144,8 @@ def unpacked(file: Rest, first: bytes) -> Readable:
         return _Zstandard(file)
     stream: Any = file  # the three want no more than `read`
     if first.startswith(_GZIP):
-        return _Plain(gzip.GzipFile(fileobj=stream))
-    return _Plain(bz2.BZ2File(stream) if first.startswith(_BZIP2) else lzma.LZMAFile(stream))
+        return Piecewise(gzip.GzipFile(fileobj=stream))
+    return Piecewise(bz2.BZ2File(stream) if first.startswith(_BZIP2) else lzma.LZMAFile(stream))
 
 
 class _Member(tarfile.TarInfo):
@@ -179,26 +180,6 @@ def tar_members(file: Rest, skip: Callable[[str], None]) -> Iterator[tuple[str, 
                 if member.issparse():
                     skip(f"{member.name[:200]} is a sparse file")
                 elif member.isreg() and (inner := tar.extractfile(member)) is not None:
-                    yield member.name, inner
+                    yield member.name, Piecewise(inner)
     except broken() as error:
         skip(f"cannot be read beyond octet {ended}: {in_words(error)}")
-
-
-def zip_members(file: object, skip: Callable[[str, str], None]) -> Iterator[tuple[str, Readable]]:
-    """(name, content) of each file in a zip archive. `skip` is told which member cannot be read ("": none), and why."""
-    try:
-        if not hasattr(file, "seek"):
-            raise ValueError("is a zip archive in another archive, or on a pipe: it can be read only from a file")
-        with zipfile.ZipFile(file) as archive:  # type: ignore[call-overload]
-            for member in archive.infolist():
-                if member.is_dir():
-                    continue
-                try:
-                    inner = archive.open(member)
-                except broken() as error:
-                    skip(member.filename, "is encrypted" if member.flag_bits & 1 else in_words(error))
-                    continue
-                with inner:
-                    yield member.filename, inner
-    except broken() as error:
-        skip("", in_words(error))
