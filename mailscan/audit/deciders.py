@@ -19,7 +19,7 @@ def deciders(verdict: Verdict, policy: Policy) -> list[tuple[str, str]]:
     """
     found = []
     for asked, rule in zip(verdict.account, policy.rules, strict=True):
-        if action := _word(asked, rule):
+        if asked.outcome in ("found", "error") and (action := _word(asked, rule)):
             found.append((asked.rule, action))
     return found
 

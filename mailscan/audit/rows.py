@@ -207,6 +207,8 @@ def _account(verdict: Verdict) -> tuple[list[str], list[Row], list[Row], list[Ro
         if asked.outcome == "not-asked":
             continue
         timings[asked.rule] = round(asked.ms, 3)
+        if asked.outcome == "clear":
+            continue
         if asked.outcome == "error":
             errors.append({"rule": asked.rule, "why": _short(asked.why)})
         found = [finding for finding in asked.findings if not finding.note]
