@@ -95,6 +95,11 @@ class Headers:
         self._hint: tuple[str | None] | None = None
         self._index: dict[bytes, list[tuple[int, int]]] | None = None
 
+    @property
+    def is_disputed(self) -> bool:
+        """Whether other readers may find more fields in the header of a message (`mailscan.lenient`)."""
+        return self.is_odd or self.start == self.end
+
     def _spans(self) -> Iterator[tuple[int, int]]:
         at = self.start
         if self._pieces is None:

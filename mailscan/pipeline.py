@@ -274,15 +274,22 @@ class _Walk:
         except TooEarly:
             return ()
         names = (*self.policy.writes, *self.written)
+        found: dict[str, str] = {}
+        if names and headers.is_disputed:
+            from mailscan.lenient import others
+
+            found = {field.name.lower(): field.name for field in others(headers, names)}
         begins = {name.removesuffix("*") for name in names}
         # Hardly any mail has one: this look at the octets saves an object for each field.
         octets = headers.source[headers.start : headers.end].lower()
         if not any(name.encode("ascii", "replace") in octets for name in begins):
-            return ()
+            return tuple(found.values())
         whole = {name for name in names if not name.endswith("*")}
         stems = tuple(name[:-1] for name in names if name.endswith("*"))
-        found = {field.name.lower(): field.name for field in headers}
-        return tuple(name for low, name in found.items() if low in whole or low.startswith(stems))
+        for field in headers:
+            if (low := field.name.lower()) in whole or low.startswith(stems):
+                found[low] = field.name
+        return tuple(found.values())
 
 
 def _action(rule: Rule, finding: Finding) -> Action:

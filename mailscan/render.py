@@ -120,25 +120,46 @@ def edited(message: Message, edits: Edits) -> bytes:
     changed = {(name.lower(), index): value for name, index, value in edits.change}
     count: dict[str, int] = {}
     at = message.start
+    cuts: list[tuple[int, int, bytes]] = []
     for field in message.headers if removed or changed else ():
         key = field.name.lower()
         count[key] = count.get(key, 0) + 1
         if key not in removed and (key, count[key]) not in changed:
             continue
-        out.append(raw[at : field.start])
-        at = field.end
         value = None if key in removed else changed[key, count[key]]
-        if value is not None:
-            out.append(header_field(field.name, value, line_end).encode("ascii"))
+        new = b"" if value is None else header_field(field.name, value, line_end).encode("ascii")
+        cuts.append((field.start, field.end, new))
+    if removed and message.headers.is_disputed:
+        from mailscan.lenient import removals
+
+        # Not only the RFCs' reader is to see none of them.
+        cuts += removals(message.headers, removed)
+    for start, end, new in sorted(cuts):
+        if end <= at or (edits.body is not None and start >= message.body_start):
+            continue
+        out += [raw[at : max(start, at)], new]
+        at = end
     if edits.body is None:
         out.append(raw[at:])
     else:
         out += [raw[at : message.body_start], *_separator(message), edits.body]
     octets = b"".join(out)
-    if removed and octets.startswith(b"From ") and not message.from_line:
-        # It ended the header; standing first it would be envelope, and the fields below it, forged ones too, count.
-        return f"X-Mailscan-Note: header ended with a From line{line_end}".encode("ascii") + octets
+    if cuts and removed and not edits.add:
+        return _begun(octets, len(message.from_line), line_end)
     return octets
+
+
+def _begun(octets: bytes, start: int, line_end: str) -> bytes:
+    """A message whose first field may have been taken out: what ended its header must not become its beginning."""
+    if not start and octets.startswith(b"From "):
+        # Standing first it would be envelope, and the fields below it, forged ones too, count.
+        note = "header ended with a From line"
+    elif octets.startswith((b"\n", b"\r\n"), start):
+        # Readers that skip empty lines would find the next ones.
+        note = "no header field was left"
+    else:
+        return octets
+    return octets[:start] + f"X-Mailscan-Note: {note}{line_end}".encode("ascii") + octets[start:]
 
 
 def _separator(message: Message) -> Iterable[bytes]:

@@ -108,9 +108,13 @@ class Subject(Filter):
 
     def check(self, mail: Mail, outside: Outside) -> Iterator[Finding]:
         """Yields "subject.prefix", ".word", ".pattern", ".charset", ".script", for each Subject field that has it."""
-        for field in mail.message.headers.fields("Subject"):
+        known = set()
+        for field in mail.message.fields("Subject"):
             evidence = (Evidence("1", field.start, field.end),)
             for kind, what in self._found(mail.message, field):
+                if (kind, field.start) in known:
+                    continue
+                known.add((kind, field.start))
                 yield Finding(f"subject.{kind}", what, evidence=evidence)
 
     def _found(self, message: Message, field: Field) -> Iterator[tuple[str, str]]:
