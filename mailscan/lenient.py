@@ -13,19 +13,21 @@ from mailscan.header import Field
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterator
 
     from mailscan.header import Headers
 
 # Where any of these readers begins a line; a blank there continues the field above.
 _LINE = rb"(?:\A|(?<=[\n\r]))\0*+"
-_COLON = rb"[ \t\0]*+:"
+# Also on a folded line, for readers that unfold before they look for it.
+_COLON = rb"[ \t\0]*+(?:(?>\r*+\n|\r)[ \t][ \t\0]*+)*+:"
 _ANY = _LINE + rb"[!-9;-~][!-9;-~\0]*+" + _COLON
 # The end of a line that nothing continues, for readers to which a bare CR is none, and for the others.
 _LF_END = re.compile(rb"\n(?![ \t])")
-_CR_END = re.compile(rb"(?>\r\n|[\n\r])(?![ \t])")
-_EMPTY = re.compile(rb"\n\r*+\n")
-_BARE_CR = re.compile(rb"\r(?!\n)(?![ \t])")
+_CR_END = re.compile(rb"(?>\r*+\n|\r)(?![ \t])")
+# An empty line, also in mail whose line ends some program has made CR CR LF: behind it stands no field.
+EMPTY_LINE = re.compile(rb"\r*+\n")
+_BARE_CR = re.compile(rb"\r(?![\n \t])")
 # Of those that `ambiguities` looks at.
 _MOST = 10_000
 # What is said of a field that only some find.
@@ -37,7 +39,7 @@ _DETAILS = {
 }
 
 
-def others(headers: Headers, names: Iterable[str] = ()) -> Iterator[Field]:
+def others(headers: Headers, names: Collection[str] = ()) -> Iterator[Field]:
     """The fields of these names that the RFCs do not have in this header of a message, in order; of all without names.
 
     A name that ends in `*` is how names begin. A `Field.name` is without NUL octets.
@@ -66,10 +68,10 @@ def cut(field: Field) -> Field | None:
 
 
 def ambiguities(headers: Headers) -> Iterator[tuple[str, str, Field]]:
-    """(kind, detail, the first such field) for each kind of ambiguity that makes others find more fields."""
+    """(kind, detail, the first such field) for each kind of ambiguity by which some readers find more fields."""
     source = headers.source
     said: set[str] = set()
-    late = _is_late(headers)
+    late = headers.start == headers.end and EMPTY_LINE.match(source, headers.end) is not None
     for count, field in enumerate(others(headers)):
         if count >= _MOST:
             yield "too-many", "more fields that only some readers find than are looked at", field
@@ -89,8 +91,8 @@ def ambiguities(headers: Headers) -> Iterator[tuple[str, str, Field]]:
             return
 
 
-def removals(headers: Headers, names: Iterable[str]) -> Iterator[tuple[int, int, bytes]]:
-    """(start, end, nothing to put there) for each of `others`."""
+def removals(headers: Headers, names: Collection[str]) -> Iterator[tuple[int, int]]:
+    """The octets to take out for each of `others`: from `start` to `end`."""
     for field in others(headers, names):
         source, start, end = headers.source, field.start, field.end
         if start > 0 and source[start - 1] == 0x0D:
@@ -99,28 +101,27 @@ def removals(headers: Headers, names: Iterable[str]) -> Iterator[tuple[int, int,
                 # What stands above it ends where it does.
                 end -= source[end - 1] == 0x0A
                 end -= source[end - 1] == 0x0D
-        yield start, end, b""
+        yield start, end
 
 
 def _blocks(headers: Headers) -> list[tuple[int, int]]:
     """Where fields may stand: the header, and what others take for its rest."""
     source, start, end = headers.source, headers.start, headers.end
     found = [(start, end)] if source.find(b"\r", start, end) >= 0 else []
-    if not source.startswith((b"\n", b"\r\n"), end):
-        empty = _EMPTY.search(source, max(end - 1, 0))
-        found.append((end, empty.start() + 1 if empty else len(source)))
-    elif _is_late(headers):
+    if EMPTY_LINE.match(source, end) is None:
+        found.append((end, _empty_line(source, max(end - 1, 0))))
+    elif start == end:
         # Only blanks are passed over here: the first line must be a field.
-        first = re.compile(rb"\s*+").match(source, end)
-        assert first is not None
-        if re.compile(_ANY).match(source, first.end()):
-            empty = _EMPTY.search(source, first.end())
-            found.append((first.end(), empty.start() + 1 if empty else len(source)))
+        first = re.compile(rb"\s++").match(source, end)
+        if first is not None and re.compile(_ANY).match(source, first.end()):
+            found.append((first.end(), _empty_line(source, first.end())))
     return found
 
 
-def _is_late(headers: Headers) -> bool:
-    return headers.start == headers.end and headers.source.startswith((b"\n", b"\r\n"), headers.end)
+def _empty_line(source: bytes, start: int) -> int:
+    """Where the first empty line begins, or the end."""
+    found = re.compile(rb"\n\r*+\n").search(source, start)
+    return found.start() + 1 if found else len(source)
 
 
 def _spelt(name: str) -> bytes:

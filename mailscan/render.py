@@ -109,9 +109,11 @@ def edited(message: Message, edits: Edits) -> bytes:
     """
     raw = memoryview(message.raw)  # sliced without copies: a message may have 150 MB
     line_end = message.line_end.decode("ascii")
-    out: list[bytes | memoryview] = [message.from_line]
-    if message.from_line and edits.add and not message.from_line.endswith(b"\n"):
-        out.append(message.line_end)
+    from_line = message.from_line
+    if from_line and not from_line.endswith(b"\n") and (edits.add or message.start < len(raw)):
+        # It ends with the message, or at a bare CR, where only some readers would have its end.
+        from_line += message.line_end
+    out: list[bytes | memoryview] = [from_line]
     out += [header_field(name, value, line_end).encode("ascii") for name, value in edits.add]
     if edits.add and message.raw.startswith((b" ", b"\t"), message.start):
         # Continuation lines without a field would continue ours, and say there what the sender likes.
@@ -133,7 +135,7 @@ def edited(message: Message, edits: Edits) -> bytes:
         from mailscan.lenient import removals
 
         # Not only the RFCs' reader is to see none of them.
-        cuts += removals(message.headers, removed)
+        cuts += [(start, end, b"") for start, end in removals(message.headers, removed)]
     for start, end, new in sorted(cuts):
         if end <= at or (edits.body is not None and start >= message.body_start):
             continue
@@ -145,16 +147,18 @@ def edited(message: Message, edits: Edits) -> bytes:
         out += [raw[at : message.body_start], *_separator(message), edits.body]
     octets = b"".join(out)
     if cuts and removed and not edits.add:
-        return _begun(octets, len(message.from_line), line_end)
+        return _begun(octets, len(from_line), line_end)
     return octets
 
 
 def _begun(octets: bytes, start: int, line_end: str) -> bytes:
     """A message whose first field may have been taken out: what ended its header must not become its beginning."""
+    from mailscan.lenient import EMPTY_LINE
+
     if not start and octets.startswith(b"From "):
         # Standing first it would be envelope, and the fields below it, forged ones too, count.
         note = "header ended with a From line"
-    elif octets.startswith((b"\n", b"\r\n"), start):
+    elif EMPTY_LINE.match(octets, start):
         # Readers that skip empty lines would find the next ones.
         note = "no header field was left"
     else:
