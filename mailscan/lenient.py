@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 
+from mailscan.ambiguity import shown
 from mailscan.header import Field
 
 TYPE_CHECKING = False
@@ -30,24 +31,19 @@ EMPTY_LINE = re.compile(rb"\r*+\n")
 _BARE_CR = re.compile(rb"\r(?![\n \t])")
 # Of those that `ambiguities` looks at.
 _MOST = 10_000
-# What is said of a field that only some find.
-_DETAILS = {
-    "header.not-a-field": "a line of the header is no field, and fields follow it",
-    "header.bare-cr": "a bare CR stands before what may be read as a field",
-    "header.nul": "a NUL octet stands in the name of a field",
-    "header.late-start": "the message begins with an empty line, and fields follow it",
-}
 
 
-def others(headers: Headers, names: Collection[str] = ()) -> Iterator[Field]:
-    """The fields of these names that the RFCs do not have in this header of a message, in order; of all without names.
+def others(headers: Headers, names: Collection[str] = (), stems: Collection[str] = ()) -> Iterator[Field]:
+    """The fields that the RFCs do not have in this header of a message, in order.
 
-    A name that ends in `*` is how names begin. A `Field.name` is without NUL octets.
+    Those of these names and those whose names begin with a stem; all where neither is given. A `Field.name` is without
+    NUL octets.
     """
     source = headers.source
     pattern = _ANY
-    if names:
-        pattern = _LINE + b"(?:" + b"|".join(map(_spelt, names)) + b")" + _COLON
+    if names or stems:
+        spelt = [*map(_spelt, names), *(_spelt(stem) + rb"[!-9;-~\0]*+" for stem in stems)]
+        pattern = _LINE + b"(?:" + b"|".join(spelt) + b")" + _COLON
     for start, end in _blocks(headers):
         for match in re.compile(pattern, re.IGNORECASE).finditer(source, start, end):
             at = match.start()
@@ -86,9 +82,7 @@ def ambiguities(headers: Headers) -> Iterator[tuple[str, str, Field]]:
         for kind in kinds:
             if kind not in said:
                 said.add(kind)
-                yield kind, _DETAILS[kind], field
-        if len(said) == len(_DETAILS):
-            return
+                yield kind, f"some readers find the field {shown(field.raw)}", field
 
 
 def removals(headers: Headers, names: Collection[str]) -> Iterator[tuple[int, int]]:
@@ -126,6 +120,5 @@ def _empty_line(source: bytes, start: int) -> int:
 
 def _spelt(name: str) -> bytes:
     """A pattern for a name, with NUL octets wherever they may be dropped."""
-    octets = name.removesuffix("*").encode("ascii", "replace")
-    pattern = rb"\0*+".join(re.escape(octets[index : index + 1]) for index in range(len(octets)))
-    return pattern + rb"[!-9;-~\0]*+" if name.endswith("*") else pattern
+    octets = name.encode("ascii", "replace")
+    return rb"\0*+".join(re.escape(octets[index : index + 1]) for index in range(len(octets)))

@@ -154,7 +154,7 @@ def test_it_takes_no_more_time_than_the_octets_need() -> None:
             message = Message(start + piece * 100_000)
             began = time.process_time()
             assert len(message.fields("X-Own")) < 10
-            list(others(message.headers, ["X-Own", "X-Spam-*"]))
+            list(others(message.headers, ["X-Own"], ["X-Spam-"]))
             _ = message.ambiguities
             edited(message, Edits(remove=["X-Own"]))
             assert time.process_time() - began < 2
@@ -166,16 +166,16 @@ PIECES = [
 ]  # fmt: skip
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=800, deadline=None)
 @given(st.lists(st.sampled_from(PIECES), max_size=14))
 @example([b"A: b", b"\n\r", b"X-Own: f", b"\r", b"X-Own: f", b"\n"])
 @example([b"X-Own", b"\n", b"X-Own: f", b"\n", b" : f"])
 def test_python_and_nobody_else_finds_a_field_of_ours_once_it_was_taken_out(pieces: list[bytes]) -> None:
     message = Message(b"".join(pieces))
-    known = {field.value for field in message.fields("Subject")}
+    known = {re.sub(rb"[\r\n]", b"", field.value) for field in message.fields("Subject")}
     parser = email.policy.compat32
     for value in email.message_from_bytes(message.raw[message.start :], policy=parser).get_all("Subject", []):
-        assert any(str(value).encode().strip() in one for one in known)
+        assert any(re.sub(r"[\r\n]", "", value).strip().encode() in one for one in known)
     out = Message(edited(message, Edits(remove=["x-own"])))
     assert not out.fields("x-own")
     assert "x-own" not in email.message_from_bytes(out.raw, policy=parser)

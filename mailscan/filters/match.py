@@ -64,6 +64,9 @@ class Match(Filter):
     `patterns` and `header_patterns` are Python regular expressions, searched for in the decoded text. Case makes no
     difference to them; `(?-i:…)` around a part, or all, of a pattern makes it count.
 
+    A header field that only some readers find, below a line that is no field or behind a bare CR, say, counts too,
+    but not against a `false`.
+
     `words` and `patterns` are looked for in every text part, attached ones too, as it is once decoded: HTML with
     its tags. Line ends are LF there.
 
