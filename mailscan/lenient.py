@@ -101,7 +101,8 @@ def removals(headers: Headers, names: Collection[str]) -> Iterator[tuple[int, in
 def _blocks(headers: Headers) -> list[tuple[int, int]]:
     """Where fields may stand: the header, and what others take for its rest."""
     source, start, end = headers.source, headers.start, headers.end
-    found = [(start, end)] if source.find(b"\r", start, end) >= 0 else []
+    has_bare_cr = source.count(b"\r", start, end) > source.count(b"\r\n", start, end)
+    found = [(start, end)] if has_bare_cr else []
     if EMPTY_LINE.match(source, end) is None:
         found.append((end, _empty_line(source, max(end - 1, 0))))
     elif start == end:

@@ -274,19 +274,20 @@ class _Walk:
         except TooEarly:
             return ()
         names = (*self.policy.writes, *self.written)
-        whole = {name for name in names if not name.endswith("*")}
-        stems = tuple(name[:-1] for name in names if name.endswith("*"))
-        found: dict[str, str] = {}
-        if names and headers.is_disputed:
-            from mailscan.lenient import others
-
-            found = {field.name.lower(): field.name for field in others(headers, whole, stems)}
         begins = {name.removesuffix("*") for name in names}
         # Hardly any mail has one: this look at the octets saves an object for each field.
         octets = headers.source[headers.start : headers.end].lower()
-        if not any(name.encode("ascii", "replace") in octets for name in begins):
-            return tuple(found.values())
-        for field in headers:
+        is_there = any(name.encode("ascii", "replace") in octets for name in begins)
+        if not names or not (is_there or headers.is_disputed):
+            return ()
+        whole = {name for name in names if not name.endswith("*")}
+        stems = tuple(name[:-1] for name in names if name.endswith("*"))
+        found: dict[str, str] = {}
+        if headers.is_disputed:
+            from mailscan.lenient import others
+
+            found = {field.name.lower(): field.name for field in others(headers, whole, stems)}
+        for field in headers if is_there else ():
             if (low := field.name.lower()) in whole or low.startswith(stems):
                 found[low] = field.name
         return tuple(found.values())

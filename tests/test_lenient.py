@@ -121,14 +121,16 @@ def test_a_field_ends_at_a_bare_cr_for_some() -> None:
     [
         b"From: a@b.c\nSubject: x\n\n: x\nX-Mailscan-Verdict: quoted\nSubject: ADV: quoted\n",
         b"From: a@b.c\nDKIM-Signature: h=from:\n Subject:X-Mailscan-Verdict: x\n\nb\r\rSubject: ADV:\r",
-        b"From: a@b.c\nSubject: x\r\n\r\nSubject: ADV: x\rX-Mailscan-Verdict: x\r\n",
+        b"From: a@b.c\nSubject: x\n\nSubject: ADV: x\rX-Mailscan-Verdict: x\n",
         b"From: a@b.c\n: x\n\nX-Mailscan-Verdict: x\nSubject: ADV: x\n",
         b"\n\nDear Sir,\nX-Mailscan-Verdict: x\nSubject: ADV: x\n",
         b"From: a@b.c\nlook at\nhttp://example.com/\nftp://example.com/\n\nb",
         b"no header\n",
     ],
 )
-def test_what_nobody_takes_for_a_field_stays_and_is_no_ambiguity(raw: bytes, tmp_path: Path) -> None:
+@pytest.mark.parametrize("ends", [bytes, crlf])
+def test_what_nobody_takes_for_a_field_stays_and_is_no_ambiguity(raw: bytes, ends: type, tmp_path: Path) -> None:
+    raw = ends(raw)
     message = Message(raw)
     assert message.ambiguities == ()
     verdict = judged(message, tmp_path)
@@ -141,6 +143,26 @@ def test_mail_whose_line_ends_were_doubled_keeps_its_text() -> None:
     raw = b"From: a@b.c\r\r\nTo: x\r\r\n\r\r\nX-Own: quoted\r\r\n"
     assert Message(raw).fields("X-Own") == []
     assert edited(Message(raw), Edits(remove=["X-Own"])) == raw
+
+
+@pytest.mark.parametrize(
+    ("raw", "left"),
+    [
+        (b"A: b\rX-Own: f\rB: c\n\nb", b"A: b\rB: c\n\nb"),
+        (b"A: b\rX-Own: f\nB: c\n\nb", b"A: b\nB: c\n\nb"),
+        (b"A: b\rX-Own: f\r\nB: c\r\n\r\nb", b"A: b\r\nB: c\r\n\r\nb"),
+        (b"A: b\n\rX-Own: f\nB: c\n\nb", b"A: b\nB: c\n\nb"),
+        (b"A: b\n: x\nX-Own: f\n g\nB: c\n\nb", b"A: b\n: x\nB: c\n\nb"),
+    ],
+)
+def test_lines_above_and_below_stay_as_they_are(raw: bytes, left: bytes) -> None:
+    assert edited(Message(raw), Edits(remove=["X-Own"])) == left
+
+
+def test_more_than_are_looked_at_is_said() -> None:
+    text = b"look at\n" + b"http://example.com/\n" * 9_999
+    assert Message(text).ambiguities == ()
+    assert [one.kind for one in Message(text + b"http://example.com/\nSubject: x\n").ambiguities] == ["too-many"]
 
 
 def test_a_replaced_body_has_no_field_of_the_old_one() -> None:
