@@ -14,6 +14,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from mailscan.envelope import Envelope
+from mailscan.filters.match import Match
 from mailscan.lenient import others
 from mailscan.mail import Mail
 from mailscan.message import Message
@@ -157,6 +158,15 @@ def test_mail_whose_line_ends_were_doubled_keeps_its_text() -> None:
 )
 def test_lines_above_and_below_stay_as_they_are(raw: bytes, left: bytes) -> None:
     assert edited(Message(raw), Edits(remove=["X-Own"])) == left
+
+
+def test_a_field_is_found_once_and_one_that_only_some_have_is_still_absent(tmp_path: Path) -> None:
+    message = Message(b"Subject: ADV: y\rX: z\nA: b\n\nb")
+    verdict = judged(message, tmp_path)
+    assert [one.code for asked in verdict.account for one in asked.findings].count("subject.prefix") == 1
+    absent = Match({"headers": {"Message-ID": False}})
+    for raw, count in ((b"A: b\n\n", 1), (b"A: b\rMessage-ID: <x>\n\n", 1), (b"Message-ID: <x>\n\n", 0)):
+        assert len(list(absent.check(Mail(Envelope(), Message(raw)), Outside(0)))) == count
 
 
 def test_more_than_are_looked_at_is_said() -> None:

@@ -129,7 +129,6 @@ class _Delivery(Run):
     def hand_on(self, octets: bytes, recipients: tuple[str, ...]) -> None:
         """Give the mail to the mailer. Raises `MailscanError` if it was not taken."""
         from mailscan import reinject
-        from mailscan.message import Message
 
         if self.streams.stdout < 0:
             # Nobody could hear that it was taken, and who does not hear it brings the mail again.
@@ -137,7 +136,7 @@ class _Delivery(Run):
 
         if octets.startswith(b"From "):
             # A mailbox's line is no field: mailers would put it into the body, or believe it.
-            octets = octets[len(Message(octets).from_line) :]
+            octets = octets.partition(b"\n")[2]
         if not recipients:
             raise MailscanError("no recipient is left, and a mail for nobody cannot be handed on")
         sender = sender_address(str(self.values["sender"])) or ""
