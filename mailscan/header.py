@@ -106,6 +106,11 @@ class Headers:
         # Where each of the pieces begins, and where the last one ends, counted from `start`; None until it is wanted.
         self._begins: list[int] | None = None
 
+    @property
+    def is_disputed(self) -> bool:
+        """Whether other readers may find more fields in the header of a message (`mailscan.lenient`)."""
+        return self.is_odd or self.start == self.end
+
     def _spans(self) -> Iterator[tuple[int, int]]:
         at = self.start
         if self._pieces is None:

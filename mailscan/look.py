@@ -97,6 +97,11 @@ class Look:
         for extent in self.extents:
             if extent.kind and extent.matters:
                 self.explorer.say(extent.kind, extent.detail, self.part, extent.at, extent.at_end)
+        if self.part.path == "1":
+            from mailscan.lenient import ambiguities
+
+            for kind, detail, field in ambiguities(self.part.headers):
+                self.explorer.say(kind, detail, self.part, field.start, field.end)
         if len(self.types) > 1:
             self.say("type.duplicate", _or("readers may take the type from", self.types), self.types[1])
         if len(self.encodings) > 1:

@@ -27,6 +27,8 @@ class Message:
         self.from_line = b""
         if raw.startswith(b"From ") and start != 0:
             self.from_line = raw[: (raw.find(b"\n") + 1) or len(raw)]
+            if self.from_line.find(b"\r", 0, -2) >= 0:
+                self.from_line = _without_fields(self.from_line)
         self.start: int = len(self.from_line) if start is None else start
         self.headers, self.body_start = read_header(raw, self.start, len(raw))
         self._root: Part | None = None
@@ -54,6 +56,19 @@ class Message:
     def subject(self) -> str:
         """The text of the first Subject field, "" if there is none."""
         return self.headers.get("subject") or ""
+
+    def fields(self, name: str) -> list[Field]:
+        """The header fields of that name that any reader may find: those of `headers`, then those of odd readings.
+
+        One field may come twice, whole and as it ends at a bare CR; both begin at the same octet.
+        """
+        found = self.headers.fields(name)
+        if self.headers.is_disputed:
+            from mailscan.lenient import cut, others
+
+            found += others(self.headers, [name])
+            found += [short for field in found if (short := cut(field))]
+        return found
 
     @property
     def root(self) -> Part:
@@ -94,3 +109,11 @@ class Message:
 
                 self._parts, self._readings, self._ambiguities = explore(root)
         return self._parts
+
+
+def _without_fields(line: bytes) -> bytes:
+    """A `From ` line up to a bare CR, if more stands behind it: some readers begin the header there."""
+    import re
+
+    end = re.search(rb"\r(?=[^\r\n])", line)
+    return line[: end.end()] if end else line

@@ -28,6 +28,8 @@ def is_odd(part: Part) -> bool:
     value = content.get(b"content-type")
     if value is None:
         kind = part._default[:4].encode()
+        if part.path == "1" and part.headers.start == part.headers.end:
+            return True  # a message that begins with its body
         # Fields, or a delimiter, where the text should begin.
         first = part.source[part.body_start : min(part.body_start + 16, part.body_end)].lstrip()[:8].lower()
         if first == b"content-" or first[:2] == b"--":

@@ -265,12 +265,19 @@ class _Walk:
         except TooEarly:
             return ()
         names = (*self.policy.writes, *self.written)
-        if not headers.may_have(names):
+        if not names or not (headers.is_disputed or headers.may_have(names)):
             return ()  # hardly any mail has one
         whole = {name for name in names if not name.endswith("*")}
         stems = tuple(name[:-1] for name in names if name.endswith("*"))
-        found = {field.name.lower(): field.name for field in headers}
-        return tuple(name for low, name in found.items() if low in whole or low.startswith(stems))
+        found: dict[str, str] = {}
+        if headers.is_disputed:
+            from mailscan.lenient import others
+
+            found = {field.name.lower(): field.name for field in others(headers, whole, stems)}
+        for field in headers:
+            if (low := field.name.lower()) in whole or low.startswith(stems):
+                found[low] = field.name
+        return tuple(found.values())
 
 
 def _too_long(rule: Rule) -> str:

@@ -110,9 +110,11 @@ def edited(message: Message, edits: Edits) -> bytes:
     """
     raw = memoryview(message.raw)  # sliced without copies: a message may have 150 MB
     line_end = message.line_end.decode("ascii")
-    out: list[bytes | memoryview] = [message.from_line]
-    if message.from_line and edits.add and not message.from_line.endswith(b"\n"):
-        out.append(message.line_end)
+    from_line = message.from_line
+    if from_line and not from_line.endswith(b"\n") and (edits.add or message.start < len(raw)):
+        # It ends with the message, or at a bare CR, where only some readers would have its end.
+        from_line += message.line_end
+    out: list[bytes | memoryview] = [from_line]
     out += [header_field(name, value, line_end).encode("ascii") for name, value in edits.add]
     if edits.add and message.raw.startswith((b" ", b"\t"), message.start):
         # Continuation lines without a field would continue ours, and say there what the sender likes.
@@ -121,25 +123,48 @@ def edited(message: Message, edits: Edits) -> bytes:
     changed = {(name.lower(), index): value for name, index, value in edits.change}
     count: dict[str, int] = {}
     at = message.start
+    cuts: list[tuple[int, int, bytes]] = []
     for field in message.headers if removed or changed else ():
         key = field.name.lower()
         count[key] = count.get(key, 0) + 1
         if key not in removed and (key, count[key]) not in changed:
             continue
-        out.append(raw[at : field.start])
-        at = field.end
         value = None if key in removed else changed[key, count[key]]
-        if value is not None:
-            out.append(header_field(field.name, value, line_end).encode("ascii"))
+        new = b"" if value is None else header_field(field.name, value, line_end).encode("ascii")
+        cuts.append((field.start, field.end, new))
+    if removed and message.headers.is_disputed:
+        from mailscan.lenient import removals
+
+        # Not only the RFCs' reader is to see none of them.
+        cuts += [(start, end, b"") for start, end in removals(message.headers, removed)]
+    for start, end, new in sorted(cuts):
+        if end <= at or (edits.body is not None and start >= message.body_start):
+            continue
+        out += [raw[at : max(start, at)], new]
+        at = end
     if edits.body is None:
         out.append(raw[at:])
     else:
         out += [raw[at : message.body_start], *_separator(message), edits.body]
     octets = b"".join(out)
-    if removed and octets.startswith(b"From ") and not message.from_line:
-        # It ended the header; standing first it would be envelope, and the fields below it, forged ones too, count.
-        return f"X-Mailscan-Note: header ended with a From line{line_end}".encode("ascii") + octets
+    if cuts and removed and not edits.add:
+        return _begun(octets, len(from_line), line_end)
     return octets
+
+
+def _begun(octets: bytes, start: int, line_end: str) -> bytes:
+    """A message whose first field may have been taken out: what ended its header must not become its beginning."""
+    from mailscan.lenient import EMPTY_LINE
+
+    if not start and octets.startswith(b"From "):
+        # Standing first it would be envelope, and the fields below it, forged ones too, count.
+        note = "header ended with a From line"
+    elif EMPTY_LINE.match(octets, start):
+        # Readers that skip empty lines would find the next ones.
+        note = "no header field was left"
+    else:
+        return octets
+    return octets[:start] + f"X-Mailscan-Note: {note}{line_end}".encode("ascii") + octets[start:]
 
 
 def _separator(message: Message) -> Iterable[bytes]:

@@ -112,6 +112,18 @@ def test_refused_mail_is_tagged_and_no_sender_can_say_so_himself(mailer: Mailer)
     assert mailer.taken.read_bytes() == MAIL
 
 
+@pytest.mark.parametrize(
+    "before", [b"A: b\n: x\n", b"A: b\r", b"From joe\r", b"From joe\nFrom jim\n", b"\n", b"\0", b"A\n"]
+)
+def test_no_sender_can_say_so_where_only_some_readers_find_it(mailer: Mailer, before: bytes) -> None:
+    forged = before + b"X-Mailscan-Verdict: accept\n" + MAIL
+    assert mailer.run("--sender", "joe@example.org", "--", "b@example.com", mail=forged).returncode == 0
+    taken = mailer.taken.read_bytes()
+    assert b"X-Mailscan-Verdict" not in taken
+    assert taken.endswith(MAIL)
+    assert not taken.startswith(b"From joe")
+
+
 def test_refused_mail_bounces_where_that_is_wanted_but_never_to_the_null_sender(mailer: Mailer) -> None:
     done = mailer.run("--on-reject", "bounce", "--sender", "joe@example.org", "--", "spamtrap@example.com")
     assert (done.returncode, done.stdout) == (77, b"5.7.1 Spam not wanted here\n")

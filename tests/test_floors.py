@@ -29,6 +29,7 @@ FLOORS: tuple[set[str], ...] = (
         "leaves",
         "spellings",
         "extents",
+        "lenient",
         "delimiters",
         "decodings",
         "probe",

@@ -317,5 +317,5 @@ def test_the_documentation_names_every_field_of_json() -> None:
 def test_no_removal_uncovers_a_forged_field() -> None:
     raw = b"x-mailscan-would:\nFrom \nx-mailscan-would: forged\n\nbody"
     out = edited(Message(raw), Edits(remove=["x-mailscan-would"]))
-    assert b"forged" in out
+    assert out == b"X-Mailscan-Note: header ended with a From line\nFrom \n\nbody"
     assert "x-mailscan-would" not in Message(out).headers

@@ -64,6 +64,9 @@ class Match(Filter):
     `patterns` and `header_patterns` are Python regular expressions, searched for in the decoded text. Case makes no
     difference to them; `(?-i:…)` around a part, or all, of a pattern makes it count.
 
+    A header field that only some readers find, below a line that is no field or behind a bare CR, say, counts too,
+    but not against a `false`.
+
     `words` and `patterns` are looked for in every text part, attached ones too, as it is once decoded: HTML with
     its tags. Line ends are LF there.
 
@@ -172,7 +175,8 @@ def _in_fields(message: Message, table: Mapping[str, Words | Patterns | bool]) -
     """What holds of each field in the table; nothing as soon as one does not."""
     found: list[Found] = []
     for name, wanted in table.items():
-        fields = message.headers.fields(name)
+        # A field that only some readers find is there for `true` and for words; for `false` the RFCs' reading counts.
+        fields = message.headers.fields(name) if wanted is False else message.fields(name)
         if isinstance(wanted, bool):
             if bool(fields) != wanted:
                 return []

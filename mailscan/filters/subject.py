@@ -81,7 +81,8 @@ class Subject(Filter):
     """Finds mail by its Subject: how it begins, words, patterns, charsets and scripts in it.
 
     It is the decoded text that is looked at (RFC 2047; raw octets are read as UTF-8, or else in the charset that the
-    message declares for its text), and every Subject field if there are several.
+    message declares for its text), and every Subject field if there are several; also one that only some readers
+    find, below a line of the header that is no field or behind a bare CR, say.
 
     `prefixes` are what a Subject begins with, whatever its case and width (Unicode NFKC and case folding: "ＡＤＶ：" is
     "adv:"), after blanks and characters that show nothing. "Re: ADV:" does not begin with "ADV:".
@@ -108,9 +109,13 @@ class Subject(Filter):
 
     def check(self, mail: Mail, outside: Outside) -> Iterator[Finding]:
         """Yields "subject.prefix", ".word", ".pattern", ".charset", ".script", for each Subject field that has it."""
-        for field in mail.message.headers.fields("Subject"):
+        known = set()
+        for field in mail.message.fields("Subject"):
             evidence = (Evidence("1", field.start, field.end),)
             for kind, what in self._found(mail.message, field):
+                if (kind, field.start) in known:
+                    continue
+                known.add((kind, field.start))
                 yield Finding(f"subject.{kind}", what, evidence=evidence)
 
     def _found(self, message: Message, field: Field) -> Iterator[tuple[str, str]]:
