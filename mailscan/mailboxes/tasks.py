@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 # A file up to here is its worker's, whatever it holds; a larger one is looked at before it is given out.
 SMALL = 1 << 20
 TASK_OCTETS = 4 << 20
-TASK_MESSAGES = 200
+TASK_MESSAGES = 100
 
 
 class Position(NamedTuple):
