@@ -169,12 +169,13 @@ def test_killed_and_gone_on_with_gives_every_row_once(tmp_path: Path) -> None:
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not out.exists()
+    assert progress.stat().st_mode & 0o077 == 0  # it has subjects
     some = json.loads(progress.read_text())["totals"]["tally"]["messages"]
     assert 0 < some < 24000
     with open(f"{out}.partial", "ab") as file:
         file.write(b'{"source": "half a row')
     refused = mailscan("audit", "--out", str(out), str(path), stdin=b"")
-    assert refused.status == 1 and "--resume goes on" in refused.err
+    assert refused.status == 1 and f"--resume goes on; remove {progress} to begin anew" in refused.err
     other = mailscan("audit", "--out", str(out), "--resume", "--sender", "x@y.example", str(path), stdin=b"")
     assert other.status == 1 and "options changed" in other.err
     page = tmp_path.with_name(f"{tmp_path.name}.html")

@@ -181,6 +181,45 @@ def test_a_kill_at_the_very_end_is_finished(tmp_path: Path) -> None:
     assert sorted(one.name for one in tmp_path.iterdir()) == ["a.mbox", "x.jsonl"]
 
 
+def test_what_is_told_to_be_removed_is_all_that_must_be(tmp_path: Path) -> None:
+    """A stopped run stands in the way until the file that its message names is removed, and no longer."""
+    path, out = mbox(tmp_path, 5), tmp_path / "x.csv"
+    os.mkdir(f"{out}.partial.new")  # so that it cannot be finished
+    assert audit("--out", out, path).status == 1
+    os.rmdir(f"{out}.partial.new")
+    Path(f"{out}.partial").unlink()
+    refused = audit("--out", out, path)
+    assert (refused.status, out.exists()) == (1, False)
+    Path(refused.err.split("remove ")[1].split(" to begin")[0]).unlink()
+    done = audit("--out", out, path)
+    assert (done.status, done.err) == (0, "") and out.exists()
+
+
+def test_going_on_with_what_was_not_stopped_says_that_it_does_not(tmp_path: Path) -> None:
+    path, out = mbox(tmp_path, 5), tmp_path / "x.jsonl"
+    first = audit("--out", out, "--resume", path)
+    assert (first.status, first.err) == (0, ""), "a script may always say --resume"
+    again = audit("--out", out, "--resume", path)
+    assert again.err == f"mailscan: --resume: no run for {out} was stopped, so all is judged again\n"
+    assert (again.status, len(ids(out))) == (0, 5)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--out", "x.txt"],
+        ["--resume"],
+        ["--resume", "--out", "-"],
+        ["--client-ip", "foo"],
+        ["--network", "--replay", "x"],
+    ],
+)
+def test_a_wrong_command_line_is_2(tmp_path: Path, words: list[str]) -> None:
+    """As `--help` says, and as backtest does: 1 is for archives that could not be read whole."""
+    done = audit(*words, mbox(tmp_path, 2))
+    assert (done.status, done.out) == (2, b"") and words[0] in done.err.splitlines()[-1], done.err
+
+
 def test_rows_that_were_changed_meanwhile_are_not_believed(tmp_path: Path) -> None:
     path, out = mbox(tmp_path, 5), tmp_path / "x.csv"
     os.mkdir(f"{out}.partial.new")  # so that it cannot be finished

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
+
 import pytest
 from running import mailscan
 
@@ -29,6 +32,30 @@ def test_what_needs_the_daemon_says_so(name: str) -> None:
     done = mailscan("mta-config", name)
     assert done.status == 1 and not done.out
     assert "resident daemon" in done.err
+
+
+@pytest.mark.parametrize("closed", ["", "home", "home/python", "bin", "bin/mailscan"])
+def test_what_other_users_cannot_run_is_told(closed: str) -> None:
+    """Else every mail would wait: a command, or its virtual environment's Python, in a home that is closed to them.
+
+    Not below pytest's own folder, which is closed to others.
+    """
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        place = Path(name)
+        for one in ("home", "bin", "venv"):
+            (place / one).mkdir()
+        (place / "home/python").write_text("")
+        (place / "venv/python").symlink_to(place / "home/python")
+        (place / "bin/mailscan").write_text(f"#!{place}/venv/python\nprint()\n")
+        (place / "link").symlink_to(place / "bin/mailscan")
+        for path in (place, *place.rglob("*")):
+            path.chmod(0o755)
+        (place / closed).chmod(0o700 if closed else 0o755)
+        for command in ("bin/mailscan", "link"):
+            done = mailscan("mta-config", "procmail", "--file", "1", "--command", f"{place}/{command}")
+            assert done.status == 0 and f"{place}/{command}".encode() in done.out
+            told = f"cannot run {place}/{command}: {place}/{closed} is closed to them" if closed else ""
+            assert told in done.err and bool(done.err) == bool(closed), (command, done.err)
 
 
 @pytest.mark.parametrize("seconds", ["0", "nan", "-3", "4000"])

@@ -44,6 +44,7 @@ class Store:
         self.totals = Totals()
         self.reached = Reached()
         self.octets = 0
+        self.has_gone_on = False  # a run that was stopped was taken up
         self.is_whole = False  # `out` is there already: a run was stopped between that and tidying up
         self._digest = hashlib.sha256()
         self._saved = time.monotonic()
@@ -58,7 +59,7 @@ class Store:
                 self._go_on()
             elif os.path.exists(self.progress):
                 raise UsageError(
-                    f"{self.partial} is of a run that was stopped: --resume goes on, removing it forgets it"
+                    f"{self.out}: a run was stopped: --resume goes on; remove {self.progress} to begin anew"
                 )
             self.file.seek(self.octets)
             self.file.truncate()
@@ -112,6 +113,7 @@ class Store:
                 path = state["position"][1]
                 raise UsageError(f"--resume: {path} changed since; remove {self.progress} to begin anew")
         self.totals = Totals(state["totals"])
+        self.has_gone_on = True
 
     def add(self, done: Done) -> None:
         """Take the rows of one task; `reached` stands behind it already. Raises `MailscanError`."""
@@ -141,7 +143,9 @@ class Store:
             "stamp": None if position is None else stamp(position.path),
             "totals": self.totals.plain(),
         }
-        with open(self.progress + ".new", "w", encoding="ascii") as file:
+        # For its owner alone, as the rows are: it has subjects.
+        descriptor = os.open(self.progress + ".new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with open(descriptor, "w", encoding="ascii") as file:
             json.dump(state, file)
             file.flush()
             os.fsync(file.fileno())

@@ -31,7 +31,7 @@ def summary(totals: Totals, source: str, left_out: list[str]) -> Iterator[str]:
         yield "errors"
         yield from (f"  {count:>9,}  {what}" for what, count in sorted(tally.errors.items(), key=lambda one: -one[1]))
     if tally.odd:
-        yield "oddest mails, by how many ways there are to read them"
+        yield "oddest mails, by their ambiguities, which `mailscan show` tells"
         yield from (f"  {count:>9,}  {where}:{offset}  {subject[:60]}" for count, where, offset, subject in tally.odd)
     yield from _boxes(totals.boxes)
     if totals.empty:

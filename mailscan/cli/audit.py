@@ -60,21 +60,14 @@ def audit(
     values: Values,
 ) -> int:
     """Audit what is at `paths`; returns the exit status. `values` are those of `SHARED`. Raises `MailscanError`."""
-    from mailscan.audit.formats import check_format
     from mailscan.audit.settings import load, read_policy, settings
     from mailscan.audit.store import Store
 
-    request = Request({option.key: option.unset for option in SCAN_OPTIONS} | values)
-    if request.replay is not None and network:
-        raise UsageError("--network with --replay: one of them is wanted")
-    if out is None and resume:
-        raise UsageError("--resume goes on with rows that --out keeps: name the file")
-    if out not in (None, "-"):
-        check_format(str(out))
-    elif resume:
-        raise UsageError("--resume: what was written to standard output cannot be gone on with")
-    if resume and "-" in paths:
-        raise UsageError("--resume: standard input cannot be read again from where a run was stopped")
+    try:
+        request = Request({option.key: option.unset for option in SCAN_OPTIONS} | values)
+        _check(paths, request, out, resume=resume, network=network)
+    except UsageError as error:
+        raise click.UsageError(str(error)) from None
     for path in (out, html):
         if path not in (None, "-"):
             check_place(str(path))
@@ -90,6 +83,8 @@ def audit(
     page = None if html is None else AuditPage(html, out)
     store = Store(str(out), about, resume=resume) if out not in (None, "-") else None
     try:
+        if resume and store is not None and not store.has_gone_on and not store.is_whole and os.path.exists(store.out):
+            click.echo(f"mailscan: --resume: no run for {store.out} was stopped, so all is judged again", err=True)
         if store is not None and store.is_whole:
             store.forget()
             _summarize(store.totals, text.source, left_out, to_stderr=False)
@@ -111,6 +106,22 @@ def audit(
         raise
     _summarize(totals, text.source, left_out, to_stderr=out == "-")
     return 1 if totals.missing else 0
+
+
+def _check(paths: list[str], request: Request, out: str | None, *, resume: bool, network: bool) -> None:
+    """Raises `UsageError` for options that cannot be used, or not together."""
+    from mailscan.audit.formats import check_format
+
+    if request.replay is not None and network:
+        raise UsageError("--network with --replay: one of them is wanted")
+    if out is None and resume:
+        raise UsageError("--resume goes on with rows that --out keeps: name the file")
+    if out not in (None, "-"):
+        check_format(str(out))
+    elif resume:
+        raise UsageError("--resume: what was written to standard output cannot be gone on with")
+    if resume and "-" in paths:
+        raise UsageError("--resume: standard input cannot be read again from where a run was stopped")
 
 
 def _facts(request: Request, values: Values) -> dict[str, Any]:

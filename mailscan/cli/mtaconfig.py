@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from contextlib import suppress
 
 import click
 
@@ -36,11 +37,26 @@ def _unreachable(path: str) -> str:
     """Why a mailer's user may not be able to run the command, in words; "" if nothing speaks against it."""
     if not os.path.isfile(path):
         return f"there is no {path}"
-    here = os.path.realpath(path)
-    while here != "/":
-        if not os.stat(here).st_mode & 0o001:
-            return f"other users, as a mailer's, cannot run {path}: {here} is closed to them"
-        here = os.path.dirname(here)
+    programs = [path]
+    with suppress(OSError), open(path, "rb") as file:
+        first = file.read(1000).partition(b"\n")[0]
+        # Of a virtual environment, whose python may lie in the home of who made it.
+        if first.startswith(b"#!/") and os.path.isfile(interpreter := os.fsdecode(first[2:].split()[0])):
+            programs.append(interpreter)
+    for closed in filter(None, map(_closed, programs)):
+        return f"other users, as a mailer's, cannot run {path}: {closed} is closed to them"
+    return ""
+
+
+def _closed(path: str) -> str:
+    """The file or folder that keeps other users from the program at `path`, on its way or behind its links; or ""."""
+    for here in (os.path.dirname(path), os.path.realpath(path)):
+        while True:
+            if not os.stat(here).st_mode & 0o001:
+                return here
+            if here == os.path.dirname(here):
+                break
+            here = os.path.dirname(here)
     return ""
 
 
