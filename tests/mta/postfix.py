@@ -9,6 +9,7 @@ import os
 import shlex
 import shutil
 import smtplib
+import socket
 import subprocess
 import tempfile
 import time
@@ -19,6 +20,8 @@ from daemons import free_port
 
 from mta.site import NextHop, Outcome, Site
 
+# Where judged mail comes back to, by the snippet.
+JUDGED = 10026
 _USERS = """
 postfix:x:940:940::/var/spool/postfix:/usr/sbin/nologin
 mailscan:x:942:942::/nonexistent:/usr/sbin/nologin
@@ -123,6 +126,9 @@ class Postfix:
     def start(self, site: Site) -> None:
         """Start it, with the snippet installed as it is printed."""
         package = unpacked()
+        with socket.socket() as judged:
+            # Postfix would share the port with another one, and half of the mail would go there.
+            assert judged.connect_ex(("127.0.0.1", JUDGED)) != 0, f"somebody listens on 127.0.0.1:{JUDGED} already"
         self.site = site
         self.hop = NextHop()
         self.port = free_port()
