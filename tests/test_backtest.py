@@ -155,6 +155,16 @@ def test_the_most_innocent_come_first_wherever_in_the_archive_the_evidence_lies(
     assert "answers our mail" not in site.backtest()[1]
 
 
+def test_a_list_without_rows_names_no_row(site: Site) -> None:
+    """The number is for `mailscan show FILE:ROW`: without a file it would name nothing."""
+    site.policy(OLD + FREE.replace("ACTION", "reject"))
+    site.mail(letter("free beer"))
+    _, out, _ = site.backtest()
+    assert "    -  free beer" in out.splitlines()[-3] and f"{site.mails}/001.eml:0" in out
+    _, out, _ = site.backtest("--out", str(site.folder / "x.jsonl"))
+    assert "    1  free beer" in out.splitlines()[-2] and "001.eml:0" not in out
+
+
 def test_rows_are_the_same_for_one_worker_and_for_two_and_can_be_opened(site: Site) -> None:
     site.policy(FREE.replace("ACTION", "reject"))
     for at in range(40):

@@ -123,8 +123,9 @@ def _mail(rows: list[Row], run: Run, room: int) -> Iterator[Line]:
     date = (row["date"] or "")[:10]
     weight = row["innocence"]
     more = f"  +{len(rows) - 1:,} alike" if len(rows) > 1 else ""
+    number = f"{row['number']:>5}" if run.out else "    -"  # of the row there
     yield [
-        (f"{row['number']:>5}  ", "bold"),
+        (f"{number}  ", "bold"),
         (_short(row["subject"] or "(no subject)", room - 10 - len(more)), "bold"),
         (more, "bold red"),
         (f"  {_short(row['from_address'] or '', 60)}  {date}", "dim"),
