@@ -146,6 +146,7 @@ def test_a_plug_in_for_another_interface_accepts_nothing(row: Exim) -> None:
         "echo warning; echo verdict=accept",
         "echo verdict=accept; echo verdict=reject",
         "echo verdict=accepted",
+        "printf verdict=accept",
         "echo 'x verdict=accept'",
         "exit 0",
         "echo verdict=accept; kill -9 $$",
