@@ -15,7 +15,7 @@ import pytest
 from running import ENVIRON, START, mailscan, policy
 
 from mailscan.audit import workers
-from mailscan.audit.rows import TIMINGS, read_rows
+from mailscan.audit.rows import TIMINGS, read_rows, when
 from mailscan.audit.run import run
 from mailscan.audit.settings import read_policy, settings
 from mailscan.audit.work import Done
@@ -281,3 +281,20 @@ def test_real_list_mail_has_as_many_messages_as_it_has(corpora: Path, tmp_path: 
     assert b"26,569 messages" in done.out
     offsets = [row["offset"] for row in saved(out)]
     assert len(offsets) == 26_569 and offsets == sorted(set(offsets), key=lambda one: int(str(one)))
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        (b"Thu, 22 Aug 2002 18:57:35 +0200", "2002-08-22T16:57:35Z"),
+        (b"Thu, 22 Aug 102 18:57:35 +0200", "2002-08-22T16:57:35Z"),
+        (b"Thu, 22 Aug 0102 18:57:35 +0200", "2002-08-22T16:57:35Z"),
+        (b"22 Aug 02 18:57 GMT", "2002-08-22T18:57:00Z"),
+        (b"22 Aug 97 18:57:00 EST", "1997-08-22T23:57:00Z"),
+        (b"Thu, 32 Aug 2002 18:57:35 +0200", None),
+        (b"yesterday", None),
+    ],
+)
+def test_dates_of_any_age(written: bytes, read: str | None) -> None:
+    """RFC 5322 3.3 and 4.3: years of two digits, and of three, which count from 1900."""
+    assert when(written) == read

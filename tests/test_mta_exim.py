@@ -70,6 +70,22 @@ def test_refused_mail_of_this_machine_is_told_to_its_sender(row: Exim, state: st
         assert column.octets.partition(b"\n\n")[2] in bounce, (bounce, text)
 
 
+@pytest.mark.parametrize("row", [EximPipe], indirect=True, ids=lambda row: row.name)
+@pytest.mark.parametrize("left", [0, 12, 0.5, 0.9], ids=["empty", "a comment", "a half", "without its end"])
+def test_a_guard_that_was_cut_off_on_the_disk(row: Exim, left: float) -> None:
+    """A shell reads to the end that there is, and ends with 0: for a pipe transport the mail was delivered then."""
+    row.site.become("well", {"policy.toml": ""})
+    guard = "/usr/local/lib/mailscan/guard"
+    whole = row.call("cat", guard).stdout.decode()
+    row.write(guard, whole[: int(len(whole) * left) if left < 1 else int(left)])
+    try:
+        assert row.submit("joe@sender.example", ["jane@rcpt.example"], b"Subject: x\n\ny\n")[0] == 250
+        outcome = row.outcome()
+        assert (outcome.delivered, outcome.bounces, outcome.deferred) == ([], [], 1)
+    finally:
+        row.write(guard, whole)
+
+
 def test_what_was_handed_back_is_judged_once(row: Exim) -> None:
     """And a sender who writes the mark of mailscan, or its user's name, is judged all the same."""
     column = Column("once", "", "accept", more="X-Mailscan-Verdict: accept\n", sender="mailscan@rcpt.example")

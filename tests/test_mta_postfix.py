@@ -61,6 +61,19 @@ def test_a_guard_that_is_not_there(postfix: Postfix, site: Site) -> None:
         guard.with_name("away").rename(guard)
 
 
+@pytest.mark.parametrize("left", [0, 12, 0.5, 0.9], ids=["empty", "a comment", "a half", "without its end"])
+def test_a_guard_that_was_cut_off_on_the_disk(postfix: Postfix, site: Site, left: float) -> None:
+    """A shell reads to the end that there is, and ends with 0: for pipe(8) the mail was delivered then."""
+    site.become("well", {"policy.toml": ""})
+    guard = postfix.root / "etc/postfix/mailscan.sh"
+    whole = guard.read_bytes()
+    guard.write_bytes(whole[: int(len(whole) * left) if left < 1 else int(left)])
+    try:
+        kept(postfix)
+    finally:
+        guard.write_bytes(whole)
+
+
 def test_what_the_client_said_is_told_to_the_rules(postfix: Postfix, site: Site) -> None:
     seen = (
         "from mailscan import tag\n\ndef check(mail, outside):\n    e = mail.envelope\n"

@@ -176,13 +176,13 @@ def date(message: Message) -> str | None:
 
 
 def when(value: bytes) -> str | None:
-    """An RFC 5322 date in ISO 8601, UTC, to the second; None for what is no date."""
+    """An RFC 5322 date, also an obsolete one (4.3), in ISO 8601, UTC, to the second; None for what is no date."""
     usual = _DATE.fullmatch(value)
     if usual is not None and usual[2] in _MONTHS:
         try:
             local = datetime(int(usual[3]), _MONTHS[usual[2]], *map(int, usual.group(1, 4, 5, 6)))  # type: ignore[arg-type]
             zone = timedelta(hours=int(usual[8]), minutes=int(usual[9]))
-            if local.year >= 100:
+            if local.year >= 1000:
                 return (local - zone if usual[7] == b"+" else local + zone).isoformat() + "Z"
         except (ValueError, OverflowError):
             pass
@@ -192,6 +192,8 @@ def when(value: bytes) -> str | None:
         parsed = parsedate_tz(value[:200].decode("latin-1"))
         if parsed is None:
             return None
+        if 100 <= parsed[0] < 1000:
+            parsed = (parsed[0] + 1900, *parsed[1:])  # RFC 5322 4.3
         return datetime.fromtimestamp(mktime_tz(parsed), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     except (ValueError, OverflowError, OSError, TypeError, IndexError):
         return None
