@@ -38,7 +38,8 @@ class PostfixToProcmail(Postfix):
         whole = self.site.snippet("procmail").decode()
         (service,) = re.findall(r"^#   (procmail unix .*)$", whole, re.MULTILINE)
         page = (PROJECT / "docs/mta/procmail.md").read_text("utf-8")
-        master, main = re.findall(r"^```\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+        blocks = re.findall(r"^```(\w*)\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+        master, main = [text for language, text in blocks if not language]
         assert master == f"{service}\n"
         # Without the filter of the snippet `postfix`.
         text = re.sub(r"^content_filter.*$", "", (etc / "postfix/main.cf").read_text(), flags=re.MULTILINE)
