@@ -140,7 +140,6 @@ def messages_in_stream(
 def _messages(
     source: str, file: Readable, window: Window, notes: Notes, most: int, head: bytes, depth: int
 ) -> Iterator[Message]:
-
     window.buffer = head
     first = window.peek(0, _LOOK)
     kind = _kind(first)
