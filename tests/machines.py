@@ -1,8 +1,8 @@
 """Machines of Debian's own: a system that debootstrap makes, with its packages configured by Debian, on a network.
 
 A `Machine` is a kept root below a fresh overlay, in namespaces of its own (mounts, processes, network): what a test
-changes there is gone with it, and nothing of it is seen here. `client` is another host on the same wire, whose address is
-not loopback: what a test says of a door, it says of clients from there.
+changes there is gone with it, and nothing of it is seen here. `client` is another host on the same wire, whose
+address is not loopback: what a test says of a door, it says of clients from there.
 """
 
 from __future__ import annotations
