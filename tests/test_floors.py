@@ -35,7 +35,20 @@ FLOORS: tuple[set[str], ...] = (
         "probe",
         "specimens",
     },
-    {"trusted", "keys", "addresses", "networks", "words", "timer", "outside", "unpack", "guard", "companion", "strays"}
+    {
+        "accounts",
+        "trusted",
+        "keys",
+        "addresses",
+        "networks",
+        "words",
+        "timer",
+        "outside",
+        "unpack",
+        "guard",
+        "companion",
+        "strays",
+    }
     | {"addressing", "channel", "resolver", "asker", "recording", "spfcheck"}
     | {"filetype", "inside", "wire", "mailboxes"},
     {"filters", "userfile", "own", "elspy"},
