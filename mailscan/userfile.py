@@ -13,13 +13,13 @@ import mailscan.answers  # noqa: F401 - here, so that not every child imports it
 from mailscan.errors import FilterError, MailscanError
 from mailscan.filters import Filter
 from mailscan.guard import Late, in_child
-from mailscan.own.findings import listed, packed, unpacked
+from mailscan.own.findings import ENDLESS, listed, unpacked
 from mailscan.own.load import NotThere, execute, load, made
 from mailscan.own.source import Setting, Source, find_source
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from mailscan.keys import Option
     from mailscan.mail import Mail
@@ -141,7 +141,7 @@ class UserFile(Filter):
 
             raise Undefined([*self.undefined])
 
-    def check(self, mail: Mail, outside: Outside) -> Iterable[Finding]:
+    def check(self, mail: Mail, outside: Outside) -> Iterator[Finding]:
         """Run the code's `check` in a child and take its findings."""
         if self.broken:
             raise FilterError(self.broken)
@@ -171,11 +171,15 @@ class UserFile(Filter):
                     pyspf()
                     in_hand.set(outside)
                 found = check(mail, outside)
-            return [packed(one, source.called) for one in listed(found)]
+            return listed(found, source.called)
 
         # A little less than we have: the child's end is told in better words than our own.
         plain = _in_child(source, work, outside.remaining() * 0.9, self.memory, outside)
-        return unpacked(plain, source.called)
+        if not isinstance(plain, tuple) or len(plain) != 2:
+            raise FilterError(f"{source.called}: its process sent an answer that cannot be read")
+        yield from unpacked(plain[0], source.called)
+        if plain[1]:
+            raise FilterError(f"gave more than {ENDLESS} findings")
 
 
 def _as_a_file(called: str, folder: str) -> str:
