@@ -159,7 +159,18 @@ class Patterns(tuple["Pattern[str]", ...]):
 
     def find(self, text: str) -> str | None:
         """The first of these patterns, as the policy writes it, that matches; None if none does."""
-        return next((one.pattern for one in self if one.search(text)), None)
+        return next((one.pattern for one in self if _matches(one, text)), None)
+
+
+def _matches(pattern: Pattern[str], text: str) -> bool:
+    # In short text the square is nothing; what doubles has a repeat within a repeat, which takes parentheses.
+    short = len(text) < 2000
+    written = pattern.pattern
+    if (short and ")" not in written) or not any(sign in written for sign in "*+{"):
+        return pattern.search(text) is not None
+    from mailscan.linear import matches
+
+    return matches(pattern, text, short=short)
 
 
 def shown_text(message: Message, field: Field) -> str:

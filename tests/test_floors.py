@@ -49,7 +49,7 @@ FLOORS: tuple[set[str], ...] = (
         "companion",
         "strays",
     }
-    | {"addressing", "channel", "resolver", "asker", "recording", "spfcheck"}
+    | {"backtracking", "linear", "addressing", "channel", "resolver", "asker", "recording", "spfcheck"}
     | {"filetype", "inside", "wire", "mailboxes"},
     {"filters", "userfile", "own", "elspy"},
     {"rule", "doctor", "doubts", "starter", "policy", "pipeline", "cases"}
