@@ -18,12 +18,13 @@ if TYPE_CHECKING:
 
     Part = tuple[bool, set[int], set[int], set[int]]
 
-EXPONENTIAL, SQUARE = "exponential", "square"
+EXPONENTIAL, SQUARE, UNKNOWN = "exponential", "square", "unknown"
 # What tells two sets of characters apart: ASCII, and of other scripts letters, a digit, a blank, a mark, a sign.
 ALPHABET = "".join(map(chr, range(128))) + "\u00e9\u0416\u4f60\u0663\u2003\u0301\u20ac"
 # So many repeats are as good as any number; of fewer, each beginning goes through that many only.
 _MANY = 200
 _MOST_PLACES = 80
+_MOST_STEPS = 100_000
 _CHARACTERS = (_constants.LITERAL, _constants.NOT_LITERAL, _constants.ANY, _constants.IN)
 _REPEATS = (_constants.MAX_REPEAT, _constants.MIN_REPEAT, _constants.POSSESSIVE_REPEAT)
 
@@ -48,14 +49,20 @@ def inner_flags(flags: int, add: int, without: int) -> int:
 
 
 def growth(pattern: re.Pattern[str]) -> str:
-    """`EXPONENTIAL`, `SQUARE`, or "" where a search takes time in proportion to the text, as far as can be seen."""
-    tree = parsed(pattern.pattern, pattern.flags)
-    automaton = _Automaton(tree, pattern.flags)
-    if len(automaton.masks) > _MOST_PLACES:
-        return ""
-    if automaton.doubles():
-        return EXPONENTIAL
-    return SQUARE if not automaton.anchored and automaton.begins_again() else ""
+    """`EXPONENTIAL`, `SQUARE`, `UNKNOWN` of a pattern that is too large to be looked through; "" where a search takes
+    time in proportion to the text.
+    """
+    try:
+        automaton = _Automaton(parsed(pattern.pattern, pattern.flags), pattern.flags)
+        if automaton.doubles():
+            return EXPONENTIAL
+        return SQUARE if not automaton.anchored and automaton.begins_again() else ""
+    except _TooMany:
+        return UNKNOWN
+
+
+class _TooMany(Exception):
+    """More steps than an answer is worth."""
 
 
 class _Automaton:
@@ -63,6 +70,7 @@ class _Automaton:
 
     def __init__(self, tree: Any, flags: int) -> None:
         self.masks: list[int] = []
+        self.steps = 0
         self.follows: dict[int, dict[int, int]] = {}
         _, self.first, _, self.sure = self.sequence(tree, flags)
         self.anchored = _is_anchored(tree, flags)
@@ -104,6 +112,8 @@ class _Automaton:
     def place(self, matcher: re.Pattern[str]) -> Part:
         mask = sum(1 << number for number, char in enumerate(ALPHABET) if matcher.match(char))
         self.masks.append(mask)
+        if len(self.masks) > _MOST_PLACES:
+            raise _TooMany
         here = {len(self.masks) - 1}
         return False, here, here, here
 
@@ -117,6 +127,9 @@ class _Automaton:
         """Where two ways lead that go on by the same character."""
         for left in self.follows.get(one, ()):
             for right in self.follows.get(other, ()):
+                self.steps += 1
+                if self.steps > _MOST_STEPS:
+                    raise _TooMany
                 if self.masks[left] & self.masks[right]:
                     yield left, right
 

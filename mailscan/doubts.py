@@ -59,7 +59,7 @@ def _about(value: object, default: object, folder: str) -> Iterator[str]:
 def _slow(pattern: re.Pattern[str]) -> str:
     """What is to be said of a pattern that hostile mail can keep busy; "" if nothing is."""
     how = growth(pattern)
-    if not how or linear.takes(pattern):
+    if how not in (EXPONENTIAL, SQUARE) or linear.takes(pattern):
         return ""
     time, mend = {
         EXPONENTIAL: ("that doubles with each character of some texts", "take one repeat out of the other"),

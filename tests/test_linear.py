@@ -39,6 +39,24 @@ def test_what_grows_is_seen(how: str, pattern: str) -> None:
     assert growth(re.compile(pattern, re.I)) == how
 
 
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "(" + "|".join(f"{a}{b}" for a in "abcdef" for b in "abcdef") + ")*x",
+        "(" + "|".join(f"{a}.{b}" for a in "abcdef" for b in "abcdef") + ")+x",
+        "".join(f"{a}*" for a in "abcdefghijklmnopqrstuvwxyz" * 20) + "!",
+        "(?:" * 60 + "a" + ")*" * 60,
+        "a?" * 3000 + "b",
+    ],
+)
+def test_no_pattern_keeps_us_busy_for_long(pattern: str) -> None:
+    made = re.compile(pattern, re.I)
+    began = time.process_time()
+    growth(made)
+    linear.takes(made)
+    assert time.process_time() - began < 5
+
+
 @pytest.mark.parametrize(("how", "text"), [(SQUARE, "http://"), (EXPONENTIAL, "a")])
 def test_and_grows(how: str, text: str) -> None:
     pattern = re.compile(GROWTH[how][0], re.I)
