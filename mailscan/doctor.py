@@ -86,20 +86,17 @@ def _machine(policy: Policy) -> Iterator[Probe]:
 
 
 def _libmagic() -> str:
-    from mailscan.filetype import libmagic
+    from mailscan.filetype import examined_libmagic
 
-    # The least that an ELF program has: class, byte order, version, and the type ET_EXEC for x86-64.
-    kind = libmagic.by_libmagic(b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x02\0\x3e\0\x01\0\0\0" + bytes(40))
-    if kind is None:
-        raise FilterError("it has no answer; is its database of magic numbers installed? (Debian: libmagic-mgc)")
-    return kind.text
+    version, kind = examined_libmagic()
+    return f"{kind}, says libmagic {version}"
 
 
 def _decoders() -> Iterator[Probe]:
     from mailscan.unpack import foreign
 
     versions = foreign.available()
-    for name in ("libarchive", "7z"):
+    for name in foreign.DECODERS:
         if name in versions:
             yield Probe(f"decoder: {name}", "ok", versions[name])
         else:

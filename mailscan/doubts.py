@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 
+from mailscan import linear
 from mailscan.addresses import AddressList, AddressPattern
+from mailscan.backtracking import EXPONENTIAL, SQUARE, growth
 from mailscan.keys import options_of
 from mailscan.rule import When
+from mailscan.words import Patterns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,10 +45,29 @@ def doubts(policy: Policy, folder: str) -> Iterator[str]:
 def _about(value: object, default: object, folder: str) -> Iterator[str]:
     if value == () and value is not default and default != ():
         yield "the list is empty and matches nothing"
+    if isinstance(value, Patterns):
+        yield from filter(None, map(_slow, value))
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from (f"{name}: {what}" for what in _about(inner, None, folder))
     if isinstance(value, AddressList):
         for pattern in value:
             if what := _misread(pattern, folder):
                 yield what
+
+
+def _slow(pattern: re.Pattern[str]) -> str:
+    """What is to be said of a pattern that hostile mail can keep busy; "" if nothing is."""
+    how = growth(pattern)
+    if how not in (EXPONENTIAL, SQUARE) or linear.takes(pattern):
+        return ""
+    time, mend = {
+        EXPONENTIAL: ("that doubles with each character of some texts", "take one repeat out of the other"),
+        SQUARE: ("with the square of a text's length", "bound its repeats, as \\S{1,200}, or anchor it, as ^"),
+    }[how]
+    able = linear.Linear(pattern, how).is_told()
+    more = ", or pip install 'mailscan[re2]', which matches it in linear time" if able else ""
+    return f"'{pattern.pattern}' takes time {time}, and a mail can have the rule run out of its own: {mend}{more}"
 
 
 def _misread(pattern: AddressPattern, folder: str) -> str:

@@ -10,7 +10,7 @@ from functools import partial
 
 from mailscan.errors import FilterError, MailscanError, OutOfTime, place_of
 from mailscan.timer import Limit
-from mailscan.verdict import FAILURE_CODE, FAILURE_REPLY, Asked, Edits, Finding, Verdict
+from mailscan.verdict import FAILURE_CODE, FAILURE_REPLY, Asked, Edits, Kept, Verdict
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,14 +20,12 @@ if TYPE_CHECKING:
     from mailscan.outside import Outside
     from mailscan.policy import Policy
     from mailscan.rule import Rule
-    from mailscan.verdict import Action, Outcome
+    from mailscan.verdict import Action, Finding, Outcome
 
 REJECT_CODE, REJECT_REPLY = "550 5.7.1", "Message refused by local policy"
 TEMPFAIL_CODE, TEMPFAIL_REPLY = "451 4.7.1", "Message deferred by local policy, try again later"
 
-# A mail that has more to find than this is no better understood with all of it; but all of it decides.
-MOST_FINDINGS = 100
-# A filter that goes on beyond this does not come to an end.
+# So many findings that carry something can no filter need.
 _ENDLESS = 100_000
 ENDS = ("accept", "reject", "tempfail")
 # Fields of which a mail has several, one for each who wrote one: another one takes nobody else's away.
@@ -105,8 +103,8 @@ class _Walk:
         entry = Asked(rule.name, rule.use, outcome, error if asked else why, findings)
         if self.verdict is None and (error or findings):
             self.decide(rule, entry, hit)
-        if len(findings) > MOST_FINDINGS:
-            entry.findings = entry.findings[:MOST_FINDINGS]
+        # A mail that has more to find than this is no better understood with all of it; but all of it has decided.
+        entry.findings = entry.findings[: Kept.SHOWN]
         entry.ms = (time.perf_counter() - began) * 1000
         self.account.append(entry)
 
@@ -121,20 +119,25 @@ class _Walk:
         now = time.monotonic()
         seconds = rule.timeout or 0.0
         late = ""
+        ends = False
         if now + seconds > self.end:
             seconds = self.end - now
             late = "the time of the whole run has ended"
         if seconds <= 0:
             return [], late or _too_long(rule)
         self.outside.deadline = now + seconds
-        findings: list[Finding] = []
+        kept = Kept()
         try:
             with Limit(seconds):
                 for finding in rule.filter.check(mail, self.outside):
-                    findings.append(finding)
-                    if len(findings) > _ENDLESS:
+                    action = _action(rule, finding)
+                    kept.add(finding, action)
+                    ends = ends or (action in ENDS and not finding.note)
+                    if ends and kept.given >= kept.SHOWN:
+                        break  # no other can change what follows
+                    if len(kept.findings) > _ENDLESS:
                         raise FilterError(f"gave more than {_ENDLESS} findings")
-            return findings, ""
+            return kept.findings, ""
         except OutOfTime:
             return [], late or _too_long(rule)
         except MailscanError as error:

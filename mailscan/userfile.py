@@ -13,13 +13,13 @@ import mailscan.answers  # noqa: F401 - here, so that not every child imports it
 from mailscan.errors import FilterError, MailscanError
 from mailscan.filters import Filter
 from mailscan.guard import Late, in_child
-from mailscan.own.findings import listed, packed, unpacked
+from mailscan.own.findings import ENDLESS, listed, unpacked
 from mailscan.own.load import NotThere, execute, load, made
 from mailscan.own.source import Setting, Source, find_source
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from mailscan.keys import Option
     from mailscan.mail import Mail
@@ -44,6 +44,8 @@ class UserFile(Filter):
     broken: str = ""
     # What a class says against the keys that it was made with.
     refused: str = ""
+    # A line for each name in it that nothing defines, as far as the code was asked (`ready`).
+    undefined: tuple[str, ...] = ()
     setting: Setting
 
     @classmethod
@@ -96,6 +98,7 @@ class UserFile(Filter):
                 cls.doc, cls.refused, cls.writes = found["doc"], found["wrong"], tuple(found["writes"])  # type: ignore[index]
                 source.module, source.attribute = found["module"], found["attribute"]  # type: ignore[index]
                 source.entry, source.file = "", found["file"]  # type: ignore[index]
+                cls.undefined = _lines(found["undefined"], source)  # type: ignore[index]
             except (TypeError, KeyError, ValueError):
                 raise FilterError(f"{source.called}: its process sent an answer that cannot be read") from None
         except MailscanError as error:
@@ -123,25 +126,22 @@ class UserFile(Filter):
 
     def ready(self) -> None:
         """Load the code in a child; raises `MailscanError` with the line that is wrong."""
-        if not self.source.is_elspy:
+        kind = type(self)
+        if self.source.is_elspy:
+            kind.undefined = _load_old(self.source, self.memory)
+        else:
             try:
-                type(self).learn(fully=True)
+                kind.learn(fully=True)
             except ValueError as error:
                 raise FilterError(str(error)) from None
             if self.broken or self.refused:
                 raise FilterError(self.broken or self.refused)
-            return
-        from mailscan.elspy.call import check_syntax, try_load
+        if self.undefined:
+            from mailscan.own.names import Undefined
 
-        check_syntax(self.source.octets, self.source.path)
+            raise Undefined([*self.undefined])
 
-        def work(places: list[str]) -> object:
-            try_load(lambda: _local_scan(self.source, places))
-            return ()
-
-        _in_child(self.source, work, LOAD_SECONDS, self.memory)
-
-    def check(self, mail: Mail, outside: Outside) -> Iterable[Finding]:
+    def check(self, mail: Mail, outside: Outside) -> Iterator[Finding]:
         """Run the code's `check` in a child and take its findings."""
         if self.broken:
             raise FilterError(self.broken)
@@ -171,11 +171,15 @@ class UserFile(Filter):
                     pyspf()
                     in_hand.set(outside)
                 found = check(mail, outside)
-            return [packed(one, source.called) for one in listed(found)]
+            return listed(found, source.called)
 
         # A little less than we have: the child's end is told in better words than our own.
         plain = _in_child(source, work, outside.remaining() * 0.9, self.memory, outside)
-        return unpacked(plain, source.called)
+        if not isinstance(plain, tuple) or len(plain) != 2:
+            raise FilterError(f"{source.called}: its process sent an answer that cannot be read")
+        yield from unpacked(plain[0], source.called)
+        if plain[1]:
+            raise FilterError(f"gave more than {ENDLESS} findings")
 
 
 def _as_a_file(called: str, folder: str) -> str:
@@ -198,6 +202,31 @@ def _local_scan(source: Source, places: list[str]) -> Callable[..., object]:
     if not callable(found):
         raise FilterError(f"{source.called}: has no function `local_scan(info, headers, fd)`")
     return found  # type: ignore[no-any-return]
+
+
+def _load_old(source: Source, memory: int) -> tuple[str, ...]:
+    """Load a file written for elspy in a child; a line for each name in it that nothing defines."""
+    from mailscan.elspy.call import check_syntax, try_load
+
+    check_syntax(source.octets, source.path)
+
+    def work(places: list[str]) -> object:
+        from mailscan.own.names import undefined
+
+        known = set(sys.modules)
+        called = os.path.basename(source.path).removesuffix(".py")
+        return try_load(
+            lambda: _local_scan(source, places), lambda: undefined(sys.modules[called], source, known, places)
+        )
+
+    return _lines(_in_child(source, work, LOAD_SECONDS, memory), source)
+
+
+def _lines(told: object, source: Source) -> tuple[str, ...]:
+    """What a child told, a line each."""
+    if not isinstance(told, list) or not all(isinstance(one, str) for one in told):
+        raise FilterError(f"{source.called}: its process sent an answer that cannot be read")
+    return tuple(told)
 
 
 def _in_child(

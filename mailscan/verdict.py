@@ -123,6 +123,28 @@ class Finding(Record):
         self.note: bool = note
 
 
+class Kept:
+    """The findings of one rule, as many as can matter: each of the first `SHOWN`, and of the others those that carry
+    something, or are the first of their kind. `given` is how many there were.
+    """
+
+    SHOWN = 100
+
+    def __init__(self) -> None:
+        self.findings: list[Finding] = []
+        self.given = 0
+        self._kinds: set[tuple[bool, str | None]] = set()
+
+    def add(self, finding: Finding, action: str | None) -> None:
+        """Take one more, from which that action follows."""
+        self.given += 1
+        kind = finding.note, action
+        carries = finding.score is not None or finding.headers or finding.edits
+        if self.given <= self.SHOWN or carries or kind not in self._kinds:
+            self.findings.append(finding)
+            self._kinds.add(kind)
+
+
 class Asked(Record):
     """What became of one rule: its `outcome`, `why` in words, its findings, the action it led to, its time."""
 

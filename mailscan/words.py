@@ -7,19 +7,25 @@ from mailscan.keys import texts
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from re import Pattern
+    from re import Match, Pattern
 
     from mailscan.message import Field, Message
     from mailscan.text import Run
 
 LONGEST_WORD = 500
-# A text is folded piece by piece, since NFKC can make 18 characters of one. A word that touches the cut end of a
-# piece is found in the next one, which repeats the last `_SHARED` characters.
+# A text is folded piece by piece, since NFKC can make 18 characters of one, and since no signal reaches Python while it
+# works. A word that touches the cut end of a piece is found in the next one, which repeats the last `_SHARED`
+# characters that make a difference: NFKC makes one of four at most.
 _PIECE = 1 << 16
-_SHARED = 2000
-# Of what is not ASCII smaller ones, (step, shared): `normalize` takes the square of a run of combining marks, and no
-# signal reaches Python while it does.
-_SMALL = (3000, 1000)
+_SHARED = 4 * LONGEST_WORD
+# So many combining marks may follow each other (Unicode UAX 15, 13); of more, `normalize` takes the square.
+_MOST_MARKS = 30
+_PILE = r"[^\x00-\u02ff\w\s]{31,}"
+_BLANKS = r"\s{2,}"
+# The ligatures of which NFKC makes 18 and 8 letters: how often each is spelt out in a piece, and what stands for the
+# others, its first letter and its last.
+_SPELT_OUT = 100
+_LONG_ONES = (("\ufdfa", "\u0635\u0645"), ("\ufdfb", "\u062c\u0647"))
 
 # Code points that show nothing (Default_Ignorable_Code_Point of Unicode), and the controls that are no blanks.
 _INVISIBLE = (
@@ -41,18 +47,53 @@ _invisible: dict[int, None] = {}
 def folded(text: str) -> str:
     """The text for comparison: NFKC_Casefold (Unicode 3.13), without controls, each run of blanks one blank.
 
-    So full-width letters, capitals and zero-width characters make no difference. Takes any text.
+    So full-width letters, capitals and zero-width characters make no difference; of a pile of combining marks the first
+    30 are looked at. Takes any text, and takes no more than in proportion to it.
     """
     if text.isascii() and text.isprintable():
         return " ".join(text.lower().split())
-    text = without_invisible(text)
-    if text.isascii():
-        text = text.lower()
-    else:
-        from unicodedata import normalize
+    return _folded(cleaned(text))
 
-        text = normalize("NFKC", normalize("NFKC", text).casefold().translate(_invisible))
-    return " ".join(text.split())
+
+def _folded(text: str) -> str:
+    """The same of text that is `cleaned`."""
+    if text.isascii():
+        return " ".join(text.lower().split())
+    from unicodedata import normalize
+
+    for ligature, letters in _LONG_ONES:
+        if ligature in text:
+            text = text.replace(ligature, normalize("NFKC", ligature), _SPELT_OUT).replace(ligature, letters)
+    return " ".join(normalize("NFKC", normalize("NFKC", text).casefold()).split())
+
+
+def cleaned(text: str) -> str:
+    """The text without what makes no difference but to its length: characters that show nothing, all but one of several
+    blanks, and combining marks on a pile of them.
+    """
+    if text.isascii() and text.isprintable() and "  " not in text:
+        return text
+    import re
+
+    text = without_invisible(text)
+    if not text.isascii():
+        # They are letters by themselves, and marks when they are folded.
+        text = text.replace("\uff9e", "\u3099").replace("\uff9f", "\u309a")
+        text = re.sub(_PILE, _without_piles, text)
+    return re.sub(_BLANKS, " ", text)
+
+
+def _without_piles(match: Match[str]) -> str:
+    """A run of characters that are no letters, without the marks that are too many."""
+    from unicodedata import category
+
+    kept: list[str] = []
+    marks = 0
+    for char in match[0]:
+        marks = marks + 1 if category(char)[0] == "M" else 0
+        if marks <= _MOST_MARKS:
+            kept.append(char)
+    return "".join(kept)
 
 
 def without_invisible(text: str) -> str:
@@ -64,13 +105,22 @@ def without_invisible(text: str) -> str:
 
 
 def beginning(text: str) -> str:
-    """The first 1,000 characters, folded, after the blanks and the characters that show nothing."""
-    if text[:1].isalnum() and text[0] not in _BLANK:
-        return folded(text[:1000])
-    at = 0
-    while at < len(text) and (text[at] in _BLANK or not text[at].isprintable()):
-        at += 1
-    return folded(text[at : at + 1000])
+    """The first 1,000 characters that show something, folded, after the blanks."""
+    return _folded(first_shown(text, 1000))
+
+
+def first_shown(text: str, count: int) -> str:
+    """So many characters of a text that show something, `cleaned`, after the blanks; however many show nothing."""
+    found = ""
+    at, size = 0, 2 * count
+    while at < len(text) and len(found) < count:
+        found += cleaned(text[at : at + size])
+        skip = 0
+        while skip < len(found) and (found[skip] in _BLANK or not found[skip].isprintable()):
+            skip += 1
+        found = found[skip:]
+        at, size = at + size, _PIECE
+    return found[:count]
 
 
 class Words(tuple[str, ...]):
@@ -109,7 +159,18 @@ class Patterns(tuple["Pattern[str]", ...]):
 
     def find(self, text: str) -> str | None:
         """The first of these patterns, as the policy writes it, that matches; None if none does."""
-        return next((one.pattern for one in self if one.search(text)), None)
+        return next((one.pattern for one in self if _matches(one, text)), None)
+
+
+def _matches(pattern: Pattern[str], text: str) -> bool:
+    # In short text the square is nothing; what doubles has a repeat within a repeat, which takes parentheses.
+    short = len(text) < 2000
+    written = pattern.pattern
+    if (short and ")" not in written) or not any(sign in written for sign in "*+{"):
+        return pattern.search(text) is not None
+    from mailscan.linear import matches
+
+    return matches(pattern, text, short=short)
 
 
 def shown_text(message: Message, field: Field) -> str:
@@ -157,15 +218,13 @@ def _compiled(text: str) -> Pattern[str]:
 
 def _pieces(text: str) -> Iterator[tuple[str, bool, bool]]:
     """(folded piece, whether it is cut at its start, at its end)"""
-    step, shared = _SMALL
-    for start in range(0, max(1, len(text) - _SHARED), _PIECE):
-        piece = text[start : start + _PIECE + _SHARED]
-        if piece.isascii():
-            yield folded(piece), start > 0, start + len(piece) < len(text)
-            continue
-        for inner in range(0, max(1, len(piece) - shared), step):
-            part = piece[inner : inner + step + shared]
-            yield folded(part), start + inner > 0, start + inner + len(part) < len(text)
+    piece = ""
+    is_cut = False
+    for start in range(0, max(1, len(text)), _PIECE):
+        piece += cleaned(text[start : start + _PIECE])
+        yield _folded(piece), is_cut, start + _PIECE < len(text)
+        is_cut = is_cut or len(piece) > _SHARED
+        piece = piece[-_SHARED:]
 
 
 def _goes_on(text: str, at: int) -> bool:

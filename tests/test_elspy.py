@@ -22,7 +22,7 @@ from mailscan.elspy.call import run
 from mailscan.elspy.headers import HeaderList
 from mailscan.elspy.info import EximInfo, match_recipients
 from mailscan.elspy.oldtext import OldStr, unicode
-from mailscan.elspy.surroundings import OURS, RENAMED, Surroundings
+from mailscan.elspy.surroundings import BUILT_IN, OURS, RENAMED, Surroundings
 from mailscan.envelope import Envelope
 from mailscan.errors import FilterError
 from mailscan.mail import Mail
@@ -70,7 +70,7 @@ def state() -> tuple[object, ...]:
     import email
 
     ours = {name for name in (*OURS, *RENAMED) if name in sys.modules}
-    names = {"unicode", "basestring", "xrange", "unichr", "long", "file"} & set(vars(builtins))
+    names = {"file", *BUILT_IN} & set(vars(builtins))
     return ours - {"spf"}, names, builtins.open, os.fdopen, list(sys.meta_path), hasattr(email, "Header")
 
 
@@ -114,6 +114,26 @@ def test_no_body_raises_and_no_octet_of_it_is_lost() -> None:
         found = old(f"def local_scan(i, h, f):\n    return {how}\n", raw)[0].detail
         found.encode("utf-8")  # no surrogates
     assert old("from elspy import read_data\ndef local_scan(i, h, f):\n    return str(len(read_data(f)))\n", raw)
+
+
+@pytest.mark.parametrize(
+    ("made", "subject", "text"),
+    [
+        ("Header(s)", "=?utf-8?q?ADV=3A_buy?=", "ADV: buy"),
+        ("Header(s, 'iso-8859-1')", "=?utf-8?q?ADV=3A_b=C3=BCy?=", "ADV: büy"),
+        ("Header(s.strip())", "=?utf-8?q?ADV=3A?=\n =?utf-8?b?YnV5?=", "ADV:buy"),
+        ("Header(s)", "Re: a =?utf-8?q?b?=", "Re: a b"),
+        ("Header(s)", "=?nobody?", "=?nobody?"),
+        ("make_header(decode_header(s))", "=?utf-8?q?=3D=3Fus-ascii=3Fq=3FADV=3F=3D?=", "=?us-ascii?q?ADV?="),
+    ],
+)
+@pytest.mark.parametrize("module", ["email.Header", "email.header"])
+def test_a_header_made_text_is_decoded_once(module: str, made: str, subject: str, text: str) -> None:
+    if module == "email.header" and "iso" in made:
+        return  # Python's own, which says of text that is decoded too that it has a charset
+    source = f"from {module} import Header, decode_header, make_header\n"
+    source += f"def local_scan(i, h, f):\n    s = h.get('subject')\n    return unicode({made})\n"
+    assert old(source, f"Subject: {subject}\n\n".encode())[0].detail == text
 
 
 @pytest.mark.parametrize(

@@ -35,8 +35,21 @@ FLOORS: tuple[set[str], ...] = (
         "probe",
         "specimens",
     },
-    {"trusted", "keys", "addresses", "networks", "words", "timer", "outside", "unpack", "guard", "companion", "strays"}
-    | {"addressing", "channel", "resolver", "asker", "recording", "spfcheck"}
+    {
+        "accounts",
+        "trusted",
+        "keys",
+        "addresses",
+        "networks",
+        "words",
+        "timer",
+        "outside",
+        "unpack",
+        "guard",
+        "companion",
+        "strays",
+    }
+    | {"backtracking", "linear", "addressing", "channel", "resolver", "asker", "recording", "spfcheck"}
     | {"filetype", "inside", "wire", "mailboxes"},
     {"filters", "userfile", "own", "elspy"},
     {"rule", "doctor", "doubts", "starter", "policy", "pipeline", "cases"}

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from running import ENVIRON, FAILED, LETTER, START, failed, mailscan, policy
+from running import ENVIRON, FAILED, LETTER, QUIET, START, failed, mailscan, policy
 
 TRAP = ("--rcpt", "spamtrap@example.com")
 OWN = '[log]\nto = "none"\n[[filter]]\nuse = "./own.py"\non_error = "ignore"\n'
@@ -150,6 +150,32 @@ def test_the_last_of_many_findings_decides(tmp_path: Path) -> None:
         "        yield Finding('x')\n    yield Finding('y', action='reject', reply='No')\n"
     )
     assert mailscan("--policy", policy(tmp_path, OWN)).out == b"5.7.1 No\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ("yield Finding('x', action='reject')", 77),
+        ("yield reject('no')", 77),
+        ("yield Finding('x')", 75),
+        ("yield Finding('x', note=True)", 75),
+    ],
+)
+def test_an_endless_row_of_findings_decides_by_what_was_found(tmp_path: Path, body: str, status: int) -> None:
+    source = f"from mailscan import Finding, reject\n\ndef check(mail, outside):\n    while True:\n        {body}\n"
+    (tmp_path / "own.py").write_text(source)
+    done = mailscan("--policy", policy(tmp_path, QUIET + '[[filter]]\nuse = "./own.py"\n'))
+    assert done.status == status
+    assert ("gave more than 100000 findings" in done.err) == (status == 75)
+
+
+def test_more_subjects_than_findings_are_kept(tmp_path: Path) -> None:
+    message = b"Subject: ADV: x\n" * 133_000 + b"\nHello\n"
+    done = mailscan("--policy", policy(tmp_path, QUIET + STARTER), stdin=message)
+    assert (done.status, done.out) == (77, b"5.7.1 no\n")
+
+
+STARTER = '[[filter]]\nuse = "subject"\nprefixes = ["ADV:"]\naction = "reject"\nreply = "no"\n'
 
 
 def test_python_beside_the_file_must_be_ours_too(tmp_path: Path) -> None:

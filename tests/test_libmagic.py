@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 from types import ModuleType
 
 import pytest
+from running import ENVIRON, QUIET, policy
 
 from mailscan.errors import FilterError
 from mailscan.filetype import EXECUTABLES, HEAD, Kind, kind, libmagic
+from mailscan.unpack.foreign import DECODERS
 
 # A DOS device driver: a chain of drivers that ends here (the table has none of it).
 DRIVER = b"\xff\xff\xff\xff".ljust(64, b"\0")
@@ -65,7 +70,7 @@ def test_another_module_named_magic(monkeypatch: pytest.MonkeyPatch) -> None:
         kind(b"\0\1\2\3")
 
 
-WITHOUT_THE_SYSTEMS = """
+HIDE_THE_SYSTEMS = """
 import ctypes, ctypes.util, os, sys
 real = ctypes.CDLL.__init__
 def init(self, name, *rest, **more):
@@ -76,9 +81,14 @@ ctypes.CDLL.__init__ = init
 ctypes.util.find_library = lambda name: None
 if "bundled" not in sys.argv:
     sys.modules["pylibmagic"] = None
-from mailscan.filetype import kind, libmagic_version
-print(kind(bytes.fromhex(sys.argv[1])), libmagic_version(), os.environ.get("LD_LIBRARY_PATH"))
 """
+WITHOUT_THE_SYSTEMS = (
+    HIDE_THE_SYSTEMS
+    + """
+from mailscan.filetype import examined_libmagic, kind
+print(kind(bytes.fromhex(sys.argv[1])), *examined_libmagic(), os.environ.get("LD_LIBRARY_PATH"))
+"""
+)
 
 
 def run_without_libmagic(*more: str) -> subprocess.CompletedProcess[str]:
@@ -100,3 +110,28 @@ def test_no_libmagic_at_all() -> None:
     done = run_without_libmagic()
     assert "FilterError: cannot use libmagic" in done.stderr
     assert "Debian: libmagic1" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finds libraries as Linux does")
+@pytest.mark.parametrize("bundled", [True, False])
+def test_version_and_doctor_say_the_same(tmp_path: Path, bundled: bool) -> None:
+    if bundled:
+        pytest.importorskip("pylibmagic")
+    chosen = policy(tmp_path, QUIET + '[[filter]]\nuse = "attachments"\naction = "reject"\n')
+    hide = HIDE_THE_SYSTEMS.replace('"bundled" not in sys.argv', repr(not bundled))
+    said = {}
+    for args in (["--version"], ["doctor", "--format", "json", "--policy", chosen]):
+        command = [sys.executable, "-c", hide + "from mailscan.cli import main\nmain()\n", *args]
+        said[args[0]] = subprocess.run(command, capture_output=True, text=True, env=ENVIRON, timeout=60).stdout
+    (told,) = re.findall(r"(?m)^libmagic (.*)$", said["--version"])
+    checks = {one["what"]: one for one in json.loads(said["doctor"])["checks"]}
+    doctors = checks["libmagic knows a program"]
+    assert doctors["state"] == ("ok" if bundled else "failed")
+    if bundled:
+        assert doctors["said"].endswith(f"says libmagic {told}") and re.fullmatch(r"\d+\.\d\d", told)
+    else:
+        assert told == f"cannot be used: {doctors['said']}"
+    for name in DECODERS:
+        its = checks[f"decoder: {name}"]
+        line = f"{name} {its['said']}" if its["state"] == "ok" else f"{name} is not here"
+        assert f"\n{line}\n" in said["--version"]

@@ -6,7 +6,8 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, repeat
 from typing import Any
 
 import pytest
@@ -21,11 +22,11 @@ from mailscan.mail import RCPT, Mail
 from mailscan.message import Message
 from mailscan.networks import networks
 from mailscan.outside import Outside
-from mailscan.pipeline import MOST_FINDINGS, scan
+from mailscan.pipeline import scan
 from mailscan.policy import Limits, Log, Policy, Score, Site
 from mailscan.rule import Rule, When
 from mailscan.timer import Limit
-from mailscan.verdict import Edits, Finding, Verdict
+from mailscan.verdict import Edits, Finding, Kept, Verdict
 
 
 class Says(Filter):
@@ -360,7 +361,51 @@ def test_limits_nest() -> None:
 
 def test_findings_are_bounded() -> None:
     verdict = judge(rule(Says(*[FOUND] * 5000), action="tag"))
-    assert len(verdict.account[0].findings) == MOST_FINDINGS
+    assert len(verdict.account[0].findings) == Kept.SHOWN
+
+
+class Goes(Filter):
+    """Gives many findings, and counts how many it was asked for."""
+
+    decides = True
+
+    def __init__(self, findings: Callable[[], Iterator[Finding]]) -> None:
+        super().__init__({})
+        self.findings = findings
+        self.given = 0
+
+    def check(self, mail: Mail, outside: Outside) -> Iterator[Finding]:
+        for one in self.findings():
+            self.given += 1
+            yield one
+
+
+def test_more_findings_than_are_kept_decide() -> None:
+    """However many: a reject is one, and is not made a tempfail by those around it."""
+    reject, plain, note = Finding("a", action="reject"), Finding("b"), Finding("c", note=True)
+    tag, score = Finding("d", headers=[("X-A", "1")]), Finding("e", score=0.001)
+    many = 150_000
+    for findings, action, verdict in (
+        (lambda: repeat(reject), None, "reject"),
+        (lambda: repeat(plain), "reject", "reject"),
+        (lambda: repeat(plain), "accept", "accept"),
+        (lambda: chain(repeat(plain, many), [reject]), None, "reject"),
+        (lambda: chain(repeat(note, many), [Finding("x", action="tempfail")], repeat(plain, many)), None, "tempfail"),
+        (lambda: chain([reject], repeat(score)), None, "reject"),
+        (lambda: repeat(plain, many), "tag", "accept"),
+        (lambda: repeat(plain, many), None, "accept"),
+    ):
+        said = judge(rule(Goes(findings), **({"action": action} if action else {})))
+        assert (said.action, said.account[0].outcome) == (verdict, "found"), (verdict, said.account[0].why)
+    assert judge(rule(Goes(lambda: chain(repeat(plain, many), [tag])))).edits.add == (("X-A", "1"),)
+    held = judge(rule(Goes(lambda: chain(repeat(note, many), [Finding("q", action="quarantine")]))))
+    assert held.quarantine
+    added = judge(rule(Goes(lambda: repeat(score, 50_000))), reject=50.0)
+    assert (added.action, added.score) == ("reject", 50.0)
+    stopped = Goes(lambda: repeat(reject))
+    judge(rule(stopped))
+    assert stopped.given == Kept.SHOWN
+    assert judge(rule(Goes(lambda: repeat(tag)))).account[0].outcome == "error"
 
 
 class Slow(Filter):

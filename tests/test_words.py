@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailscan.words import Words, beginning, folded, patterns, words
+from mailscan.words import Words, _pieces, beginning, folded, patterns, words
 
 
 @pytest.mark.parametrize(
@@ -91,6 +91,71 @@ def test_the_beginning_is_what_a_reader_sees_first() -> None:
     assert beginning("Re: ADV:") == "re: adv:"
     assert beginning(" \u200b\ufeff\u2800\u3164\xa0\x00" * 10_000 + "ＡＤＶ： x") == "adv: x"
     assert beginning(" ") == ""
+
+
+HIDDEN = ["\u200b", "\u00ad\u200d", "\x01", "\ufe0f"]
+
+
+@pytest.mark.parametrize("between", HIDDEN)
+@pytest.mark.parametrize("before", ["x " * 31_000, "ж " * 31_000, "\u200b" * 200_000, ""])
+def test_what_shows_nothing_hides_no_word_however_much_there_is(before: str, between: str) -> None:
+    for count in (1, 300, 3000, 40_000):
+        text = f"{before}vi{between * count}agra, free{' ' * count}\t\n{between * count} money {before}"
+        assert Words(("viagra",)).find(text) == "viagra", count
+        assert Words(("free money",)).find(text) == "free money", count
+
+
+@pytest.mark.parametrize("between", HIDDEN)
+@pytest.mark.parametrize("count", [1, 1000, 3000, 100_000])
+def test_nor_does_it_hide_the_beginning(between: str, count: int) -> None:
+    hidden = between * count
+    assert beginning(f"{hidden} {hidden}A{hidden}D{hidden}V{hidden}: x").startswith("adv: x")
+    assert beginning(f"Re: A{hidden}DV:").startswith("re: adv:")
+
+
+def test_a_pile_of_marks_is_looked_at_as_far_as_text_has_them() -> None:
+    assert folded("a" + "\u0301" * 5000 + "b") == folded("a" + "\u0301" * 30 + "b")
+    assert folded("a" + "\u0301" * 30) != folded("a" + "\u0301" * 29)
+    # Halfwidth marks are letters until they are folded, and are marks then.
+    assert len(folded("か" + "\uff9e" * 5000)) <= 31
+    assert Words(("boss",)).find("z" + "\u0323" * 9999 + " boss" + "\u0323" * 9999) is None
+    assert Words(("boss",)).find("z" + "\u0323" * 9999 + " boss. " + "\u0323" * 9999) == "boss"
+
+
+def test_a_ligature_is_its_letters_where_a_text_is_not_full_of_it() -> None:
+    assert Words(("عليه",)).find("x \ufdfa y") == "عليه"
+    assert Words(("عليه",)).find("\ufdfa" * 3000) == "عليه"
+    assert Words(("adv",)).find("\ufdfa" * 3000 + "adv" + "\ufdfa" * 3000) is None
+    assert Words(("adv",)).find("\ufdfa" * 3000 + " adv " + "\ufdfa" * 3000) == "adv"
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "\u0301\u0323",
+        "\u0f73\u0f71",
+        "\uff9e",
+        "\ufdfa",
+        "\ufdfa ",
+        "\u200b",
+        "\u202ea",
+        "\u3300",
+        "\u0130",
+        "🀄",
+        "\x01 ",
+    ],
+)
+def test_no_text_costs_much_more_than_another(unit: str) -> None:
+    def cost(text: str) -> float:
+        began = time.process_time()
+        Words(("adv", "free money")).find(text)
+        return time.process_time() - began
+
+    octets = 4_000_000
+    plain = min(cost("ж " * (octets // 3)) for _ in range(2))
+    text = unit * (octets // len(unit.encode()))
+    assert cost(text) < 10 * plain + 0.2
+    assert len(list(_pieces(text))) == -(-len(text) // 65536)
 
 
 @given(st.text())

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING
 import click
 
 from mailscan import __version__
-from mailscan.errors import MailscanError
+from mailscan.errors import FilterError, MailscanError
+from mailscan.filetype import examined_libmagic
 from mailscan.keys import options_of
 from mailscan.outgoing import printable
 from mailscan.own.installed import entry_points
 from mailscan.own.source import Setting
 from mailscan.policy import Limits, built_in, filter_names, find_filter
 from mailscan.rule import Rule
+from mailscan.unpack.foreign import DECODERS, available
 from mailscan.userfile import UserFile
 
 if TYPE_CHECKING:
@@ -101,12 +103,14 @@ def _told(kind: type[UserFile]) -> str:
 
 
 def versions() -> list[str]:
-    """Lines for a bug report: mailscan, Python, libmagic, and the libraries that are installed."""
+    """Lines for a bug report: mailscan, Python, libmagic, the other decoders, and the libraries that are installed."""
     lines = [
         f"mailscan {__version__}",
         f"Python {platform.python_version()} ({sys.executable}) on {platform.platform()}",
         f"libmagic {_libmagic()}",
     ]
+    decoders = available()
+    lines += [f"{name} {decoders[name]}" if name in decoders else f"{name} is not here" for name in DECODERS]
     for name in DISTRIBUTIONS:
         try:
             lines.append(f"{name} {metadata.version(name)}")
@@ -117,12 +121,9 @@ def versions() -> list[str]:
 
 def _libmagic() -> str:
     try:
-        import magic
-
-        number = int(magic.version())  # type: ignore[no-untyped-call]
-    except (ImportError, AttributeError, NotImplementedError, OSError) as error:
+        return examined_libmagic()[0]
+    except FilterError as error:
         return f"cannot be used: {error}"
-    return f"{number // 100}.{number % 100:02}"
 
 
 def _first_line(doc: str | None) -> str:

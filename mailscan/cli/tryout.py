@@ -23,6 +23,7 @@ from mailscan.mailboxes.reading import Notes, messages_in_file
 from mailscan.mailboxes.tasks import files_below
 from mailscan.outgoing import printable
 from mailscan.outside import Outside
+from mailscan.own.names import Undefined
 from mailscan.pipeline import scan
 from mailscan.policy import build_policy
 from mailscan.slips import dropped, mistakes, passed_over
@@ -112,7 +113,9 @@ def mistakes_of(rule: Rule, folder: str) -> list[str]:
         rule.filter.ready()
     except MailscanError as error:
         said = list(getattr(error, "problems", ())) or [str(error)]
-        found = found or [one + (f"; {meant}" if (meant := hint(one)) else "") for one in said]
+        told = [one + (f"; {meant}" if (meant := hint(one)) else "") for one in said]
+        # What else makes it unready is what was seen already; a name that nothing defines is not.
+        found = [*found, *told] if isinstance(error, Undefined) else found or told
     return found
 
 

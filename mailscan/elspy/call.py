@@ -14,9 +14,12 @@ from mailscan.verdict import Edits, Finding
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import TypeVar
 
     from mailscan.mail import Mail
     from mailscan.outside import Outside
+
+    T = TypeVar("T")
 
 _LONGEST = 1000
 
@@ -54,24 +57,31 @@ def check_syntax(source: bytes, path: str) -> None:
         raise FilterError(missing)
 
 
-def try_load(load: Callable[[], object]) -> None:
-    """Load an old file only, and see that it can be called. Raises `FilterError`, or what the file does."""
-    with Surroundings():
-        local_scan = loaded(load)
-        import inspect
+def try_load(load: Callable[[], object], look: Callable[[], T]) -> T:
+    """Load an old file only, see that it can be called, and give what `look` then sees, in the same surroundings.
 
-        wanted = ["info", "headers", "fd"] + ["msg"] * takes_message(local_scan)
-        try:
-            signature = inspect.signature(local_scan)
-        except ValueError:  # of something written in C
-            return
-        try:
-            signature.bind(*wanted)
-        except TypeError:
-            code = getattr(local_scan, "__code__", None)
-            place = f"{code.co_filename}:{code.co_firstlineno}: " if code else ""
-            called = "local_scan(info, headers, fd), or (info, headers, fd, msg) if it takes four"
-            raise FilterError(f"{place}local_scan{signature} cannot be called; what is called is {called}") from None
+    Raises `FilterError`, or what the file does.
+    """
+    with Surroundings():
+        _check_signature(loaded(load))
+        return look()
+
+
+def _check_signature(local_scan: Callable[..., object]) -> None:
+    import inspect
+
+    wanted = ["info", "headers", "fd"] + ["msg"] * takes_message(local_scan)
+    try:
+        signature = inspect.signature(local_scan)
+    except ValueError:  # of something written in C
+        return
+    try:
+        signature.bind(*wanted)
+    except TypeError:
+        code = getattr(local_scan, "__code__", None)
+        place = f"{code.co_filename}:{code.co_firstlineno}: " if code else ""
+        called = "local_scan(info, headers, fd), or (info, headers, fd, msg) if it takes four"
+        raise FilterError(f"{place}local_scan{signature} cannot be called; what is called is {called}") from None
 
 
 def loaded(load: Callable[[], object]) -> Callable[..., object]:

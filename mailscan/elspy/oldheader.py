@@ -18,11 +18,19 @@ if TYPE_CHECKING:
 
 
 class Header(header.Header):
-    """`email.header.Header`, to which any text can be appended."""
+    """`email.header.Header`, to which any text can be appended. Old files make one of a field's value to have it
+    decoded, and so encoded-words are, which neither Python 2 nor Python 3 does.
+    """
 
     def append(self, s: str | bytes | bytearray, charset: Charset | str | None = None, errors: str = "strict") -> None:
         """Append text, or octets in a charset; in UTF-8 where the charset is unknown or has not all of its letters."""
-        text = str(unicode(s, str(charset) if charset else None))
+        named = str(charset) if charset else None
+        text = str(unicode(s, named))
+        if not isinstance(s, Decoded):
+            octets = octets_of(s) if isinstance(s, str) else bytes(s)
+            runs = decode_words(_unfolded(octets), named)
+            if any(run.encoded for run in runs):
+                text = "".join(run.text for run in runs)
         try:
             super().append(text, charset, errors)
         except (UnicodeError, LookupError):
@@ -37,13 +45,16 @@ def decode_header(value: object) -> list[tuple[OldStr, str | None]]:
 
     The texts are decoded already, and `.decode(charset)` and `unicode(text, charset)` leave them as they are.
     """
-    octets = octets_of(str(value)).replace(b"\r\n", b"\n").replace(b"\n", b"")
-    runs = decode_words(octets)
+    runs = decode_words(_unfolded(octets_of(str(value))))
     if len(runs) == 1 and not runs[0].encoded:
         return [(Decoded(runs[0].text), None)]
     return [(Decoded(run.text if run.encoded else run.text.strip()), run.charset or None) for run in runs] or [
         (Decoded(""), None)
     ]
+
+
+def _unfolded(octets: bytes) -> bytes:
+    return octets.replace(b"\r\n", b"\n").replace(b"\n", b"")
 
 
 def make_header(

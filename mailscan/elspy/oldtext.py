@@ -5,7 +5,7 @@ Octets that are not UTF-8 travel in text as lone surrogates (PEP 383), so none i
 
 from __future__ import annotations
 
-from mailscan.text import codec, decode_octets
+from mailscan.text import codec, decode_octets, decode_words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,6 +62,8 @@ class unicode(str):
         if isinstance(value, (bytes, bytearray)):
             return super().__new__(cls, _decoded(bytes(value), encoding, errors))
         text = str(value)
+        if type(value).__module__ == "email.header" and _is_as_sent(value):
+            return super().__new__(cls, "".join(run.text for run in decode_words(octets_of(text), encoding)))
         if isinstance(value, Decoded) or text.isascii():
             return super().__new__(cls, text)
         return super().__new__(cls, _decoded(octets_of(text), encoding, errors))
@@ -73,6 +75,14 @@ def octets_of(text: str) -> bytes:
         return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:  # a surrogate that stands for no octet
         return text.encode("utf-8", "replace")
+
+
+def _is_as_sent(header: object) -> bool:
+    """Whether a `Header` of Python's own holds a field's value as it was sent: a decoded run has a charset of its own.
+
+    An old file makes such a header text to have it decoded, which Python does not.
+    """
+    return all(str(charset) == "us-ascii" for _, charset in getattr(header, "_chunks", ()))
 
 
 def _decoded(octets: bytes, charset: str | None, errors: str) -> str:

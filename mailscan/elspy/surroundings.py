@@ -9,7 +9,9 @@ import os
 import sys
 import warnings
 from contextlib import contextmanager
+from functools import reduce
 
+from mailscan.elspy.dispositions import AcceptMessage, RejectMessage, TempRejectMessage
 from mailscan.elspy.oldtext import unicode
 
 TYPE_CHECKING = False
@@ -40,6 +42,22 @@ RENAMED = {
     "email.Utils": "email.utils",
     "StringIO": "io",
     "cStringIO": "io",
+}
+# What is there without an import: built into Python 2 and gone from Python 3 (`file` too), and the exceptions by which
+# elspy's examples speak, which some of them do not import.
+BUILT_IN: dict[str, object] = {
+    "AcceptMessage": AcceptMessage,
+    "RejectMessage": RejectMessage,
+    "TempRejectMessage": TempRejectMessage,
+    "apply": lambda function, arguments=(), named={}: function(*arguments, **named),
+    "basestring": str,
+    "cmp": lambda one, other: (one > other) - (one < other),
+    "intern": sys.intern,
+    "long": int,
+    "reduce": reduce,
+    "unichr": chr,
+    "unicode": unicode,
+    "xrange": range,
 }
 _MOST_LOGGED = 100
 
@@ -92,14 +110,7 @@ class Surroundings:
         builtins.open = open_  # type: ignore[assignment]
         os.fdopen = fdopen  # type: ignore[assignment]
         self.undo += [lambda: setattr(builtins, "open", plain_open), lambda: setattr(os, "fdopen", plain_fdopen)]
-        for name, value in {
-            "unicode": unicode,
-            "basestring": str,
-            "unichr": chr,
-            "long": int,
-            "xrange": range,
-            "file": open_,
-        }.items():
+        for name, value in {**BUILT_IN, "file": open_}.items():
             if not hasattr(builtins, name):
                 setattr(builtins, name, value)
                 self.undo.append(lambda name=name: delattr(builtins, name))  # type: ignore[misc]

@@ -165,11 +165,11 @@ def by_libmagic(data: bytes) -> Kind | None:
     return libmagic.by_libmagic(data)
 
 
-def libmagic_version() -> str:
-    """The version of libmagic as `5.44`, for people. Raises `FilterError` if there is none."""
+def examined_libmagic() -> tuple[str, str]:
+    """(the version of libmagic as `5.44`, what it calls a program). Raises `FilterError` if it is of no use."""
     from mailscan.filetype import libmagic
 
-    return libmagic.libmagic_version()
+    return libmagic.examined()
 
 
 def endings(name: str) -> tuple[str, ...]:

@@ -32,6 +32,8 @@ MAGIC_EXECUTABLES = frozenset(
         "x-epoc/x-sisx-app",
     )
 )
+# The least that an ELF program has: class, byte order, version, and the type ET_EXEC for x86-64.
+_PROGRAM = b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x02\0\x3e\0\x01\0\0\0" + bytes(40)
 
 _magic: Any = None
 
@@ -50,10 +52,16 @@ def by_libmagic(data: bytes) -> Kind | None:
     return Kind(mime, mime, EXECUTABLES if mime in MAGIC_EXECUTABLES else "")
 
 
-def libmagic_version() -> str:
-    """The version of libmagic as `5.44`, for people. Raises `FilterError` if there is none."""
-    number = _import_magic().version()
-    return f"{number // 100}.{number % 100:02}"
+def examined() -> tuple[str, str]:
+    """(the version of libmagic as `5.44`, what it calls a program), for people: it is asked as a mail would ask it.
+
+    Raises `FilterError` where it is missing, or cannot do its work.
+    """
+    kind = by_libmagic(_PROGRAM)
+    if kind is None:
+        raise FilterError("it has no answer; is its database of magic numbers installed? (Debian: libmagic-mgc)")
+    number = int(_import_magic().version())
+    return f"{number // 100}.{number % 100:02}", kind.text
 
 
 def _open_libmagic() -> Any:

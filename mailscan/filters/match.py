@@ -62,7 +62,9 @@ class Match(Filter):
     `words` and the items of `headers` are words or phrases. They are found whole, whatever their case and width
     (Unicode NFKC and case folding); runs of blanks and characters that show nothing make no difference.
     `patterns` and `header_patterns` are Python regular expressions, searched for in the decoded text. Case makes no
-    difference to them; `(?-i:…)` around a part, or all, of a pattern makes it count.
+    difference to them; `(?-i:…)` around a part, or all, of a pattern makes it count. With some, as `https?://\\S+evil`,
+    a text can keep Python busy until the rule's `timeout`: `mailscan check` tells of them, and where google-re2 is
+    installed (`pip install 'mailscan[re2]'`) it matches them, in time in proportion to the text.
 
     A header field that only some readers find, below a line that is no field or behind a bare CR, say, counts too,
     but not against a `false`.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mailscan.filters import Filter
 from mailscan.keys import many, number, option, optional
 from mailscan.verdict import Evidence, Finding
-from mailscan.words import beginning, folded, patterns, shown_runs, shown_text, words
+from mailscan.words import beginning, first_shown, folded, patterns, shown_runs, shown_text, words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def _shares(text: str, scripts: tuple[str, ...]) -> dict[str, float]:
         return {}
     from unicodedata import name, normalize
 
-    letters = [char for char in normalize("NFKC", text[:_LOOKED_AT]) if char.isalpha()]
+    letters = [char for char in normalize("NFKC", first_shown(text, _LOOKED_AT)) if char.isalpha()]
     counts = dict.fromkeys(scripts, 0)
     for letter in letters:
         called = name(letter, "").partition(" ")[0].capitalize()

@@ -26,11 +26,12 @@ def describe(source: Source, setting: Setting, places: list[str], *, fully: bool
     """All that can be known of a source before it sees mail, as plain data.
 
     A class is made with the keys that its rule has, so that it may refuse them: by a `ValueError`, which becomes
-    "wrong". With `fully` it is also asked whether what judges can be called, and for docs of each key. Raises
-    `NotThere`, `FilterError`, and whatever the code does.
+    "wrong". With `fully` it is also asked whether what judges can be called, for docs of each key, and for names that
+    nothing defines. Raises `NotThere`, `FilterError`, and whatever the code does.
     """
     if source.entry or (source.module and not source.attribute):
         source = _resolved(source, setting, places)
+    known = set(sys.modules) if fully else ()
     module, thing = load(source, places)
     told: dict[str, Any] = {
         "fields": [],
@@ -41,7 +42,12 @@ def describe(source: Source, setting: Setting, places: list[str], *, fully: bool
         "attribute": source.attribute,
         "file": source.path or str(getattr(module, "__file__", None) or ""),
         "wrong": "",
+        "undefined": [],
     }
+    if fully:
+        from mailscan.own.names import undefined
+
+        told["undefined"] = undefined(module, source, known, places)
     check = thing
     if isinstance(thing, type):
         if not callable(getattr(thing, "check", None)):

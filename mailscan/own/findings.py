@@ -3,36 +3,39 @@
 from __future__ import annotations
 
 from mailscan.errors import FilterError
-from mailscan.verdict import ACTIONS, Edits, Evidence, Finding, is_field_name
+from mailscan.verdict import ACTIONS, Edits, Evidence, Finding, Kept, is_field_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any
 
 ENDLESS = 100_000
 
 
-def listed(found: object) -> list[object]:
-    """What a `check` may give: nothing, one finding, or any iterable of them. Raises `FilterError` for too many."""
-    if found is None:
-        return []
+def listed(found: object, called: str) -> tuple[list[object], bool]:
+    """(what a `check` gave, as far as it can matter, `packed`; whether it went on beyond `ENDLESS`).
+
+    It may give nothing, one finding, or any iterable of them. Raises `FilterError` for what is no finding.
+    """
+    kept = Kept()
+    for one in _each(found):
+        if not isinstance(one, Finding):
+            packed(one, called)
+        kept.add(one, one.action)  # type: ignore[attr-defined,arg-type]
+        if kept.given > ENDLESS:
+            break
+    return [packed(one, called) for one in kept.findings], kept.given > ENDLESS
+
+
+def _each(found: object) -> Iterator[object]:
     if isinstance(found, Finding):
-        return [found]
-    if hasattr(found, "gi_frame"):
-        found = _with_return(found)
-    taken: list[object] = []
-    for one in found:  # type: ignore[attr-defined]
-        taken.append(one)
-        if len(taken) > ENDLESS:
-            raise FilterError(f"gave more than {ENDLESS} findings")
-    return taken
-
-
-def _with_return(generator: Any) -> Iterator[object]:
-    """All that a generator yields, and what it returns: `return reject(…)` below a `yield` must not be lost."""
-    last = yield from generator
-    yield from listed(last)
+        yield found
+    elif hasattr(found, "gi_frame"):
+        # What a generator returns too: `return reject(…)` below a `yield` must not be lost.
+        last = yield from found  # type: ignore[misc]
+        yield from _each(last)
+    elif found is not None:
+        yield from found  # type: ignore[misc]
 
 
 def packed(one: object, called: str) -> tuple[object, ...]:

@@ -11,7 +11,7 @@ import sys
 from mailscan.errors import FilterError
 from mailscan.keys import resembling
 from mailscan.own.load import NotThere
-from mailscan.trusted import check_file, check_folder
+from mailscan.trusted import Others, check_file, check_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,13 +57,15 @@ def import_module(name: str, places: list[str]) -> ModuleType:
 def _check(spec: ModuleSpec, places: list[str]) -> None:
     """That nobody else may write to a module's file, or put Python beside it, where that can be found out."""
     try:
+        # Who may write where mailscan itself is installed has no need of a filter.
+        installers = Others(os.path.dirname(os.path.dirname(os.path.dirname(__file__))))
         if spec.origin and os.path.isfile(spec.origin):
-            check_file(spec.origin)
-            check_folder(os.path.dirname(spec.origin))
+            check_file(spec.origin, installers)
+            check_folder(os.path.dirname(spec.origin), installers)
             places.append(spec.origin)
         for folder in spec.submodule_search_locations or ():
             if os.path.isdir(folder):
-                check_folder(folder)
+                check_folder(folder, installers)
                 places.append(os.path.abspath(folder) + os.sep)
     except ValueError as error:
         raise FilterError(str(error)) from None

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from mailscan.unpack import Budget
 
+# Who opens them, by the name that `available` has for each.
+DECODERS = ("libarchive", "7z")
 KINDS = frozenset(clibarchive.READS) | frozenset(sevenzip.READS)
 # An archive of nothing is smaller: its headers.
 _EMPTY = 1024
@@ -166,8 +168,8 @@ def available() -> dict[str, str]:
 
     end = time.monotonic() + 10
     budget = Budget(lambda: max(0.0, end - time.monotonic()))
-    found = {"libarchive": clibarchive.version(), "7z": sevenzip.version(budget)}
-    return {name: version for name, version in found.items() if version}
+    found = zip(DECODERS, (clibarchive.version(), sevenzip.version(budget)), strict=True)
+    return {name: version for name, version in found if version}
 
 
 # How far into a program a self-extracting archive is looked for: the programs before them are smaller.
