@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 # One field as nearly everybody writes it. No line of it looks empty, or as a Content- field that a fold hides:
 # what does not match is read in steps, and then looked at again (`Headers.is_odd`).
 _FIELDS = re.compile(
-    rb"^[A-Za-z0-9_.-]++:(?!:)[^\n]*+(?:\n[ \t]++(?!\s|[Cc]ontent-|CONTENT-)[^\n]*+)*+\n?", re.MULTILINE
+    rb"^[A-Za-z0-9_.-]++:(?!:)[^\n]*+(?>(?:\n[ \t]++(?!\s|[Cc]ontent-|CONTENT-)[^\n]*+)*)\n?", re.MULTILINE
 )
 # The same in steps, with the blanks that RFC 5322 4.5 once allowed before the colon, for odd headers and those that the
 # pattern above would need much memory for; seldom wanted, so not compiled yet.

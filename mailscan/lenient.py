@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 # Where any of these readers begins a line; a blank there continues the field above.
 _LINE = rb"(?:\A|(?<=[\n\r]))\0*+"
 # Also on a folded line, for readers that unfold before they look for it.
-_COLON = rb"[ \t\0]*+(?:(?>\r*+\n|\r)[ \t][ \t\0]*+)*+:"
+_COLON = rb"[ \t\0]*+(?>(?:(?>\r*+\n|\r)[ \t][ \t\0]*+)*):"
 _ANY = _LINE + rb"[!-9;-~][!-9;-~\0]*+" + _COLON
 # The end of a line that nothing continues, for readers to which a bare CR is none, and for the others.
 _LF_END = re.compile(rb"\n(?![ \t])")
