@@ -6,7 +6,7 @@ from mailscan import spellings
 from mailscan.ambiguity import clip, shown
 from mailscan.delimiters import Line, closing, delimiters, lines_with_dashes
 from mailscan.extents import CUTS, extents, joined
-from mailscan.header import Headers
+from mailscan.header import MOST_FIELDS, Headers
 from mailscan.leaves import Leaf
 from mailscan.mime import Part, Reader
 from mailscan.parameters import read_value
@@ -105,6 +105,8 @@ class Look:
 
     def header(self) -> None:
         """What is odd about the header itself, where it concerns a field of MIME."""
+        if self.part.headers.is_cut_short:
+            self.say("too-many", f"the header has more than {MOST_FIELDS:,} fields")
         for one in self.fields:
             if one.kind:
                 self.say(one.kind, f"{shown(self.part.source[one.start : one.end])} may be read as {one.field}", one)

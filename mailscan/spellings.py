@@ -38,7 +38,9 @@ _ENCODINGS = (
 
 
 # One letter wrong in a name leaves one of its words whole; most lines have none of them.
-_HINT = re.compile(rb"content|type|encod|coding|dispos|sition|=\?", re.IGNORECASE)
+_WORDS = (b"content", b"type", b"encod", b"coding", b"dispos", b"sition", b"=?")
+_HINT = re.compile(b"|".join(map(re.escape, _WORDS)))
+_WINDOW = 1 << 16
 
 
 class Spelt:
@@ -102,7 +104,7 @@ def _last(source: bytes, at: int, end: int) -> int:
     while at < end and source[at : at + 1] in _BLANK:
         after = _line_end(source, at, end)
         line = source[at : min(after, at + _LONGEST_NAME)]
-        if _HINT.search(line) and _field(line):
+        if _HINT.search(line.lower()) and _field(line):
             break
         at = after
     return at
@@ -117,10 +119,10 @@ def plain_fields(part: Part) -> list[Spelt]:
 def _lines(source: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
     """(start, end) of the lines that may be one of the fields: most have none of their words."""
     seen = -1
-    for count, hint in enumerate(_HINT.finditer(source, start, end)):
+    for count, hint in enumerate(_hints(source, start, end)):
         if count >= _MOST_LINES:
             return
-        at = _line_start(source, hint.start(), start)
+        at = _line_start(source, hint, start)
         if at <= seen:
             continue
         seen = at
@@ -130,6 +132,15 @@ def _lines(source: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
             if before >= start and source[before : before + 1] not in _BLANK and b":" not in source[before:at]:
                 yield before, at
         yield at, _line_end(source, at, end)
+
+
+def _hints(source: bytes, start: int, end: int) -> Iterator[int]:
+    """Where a word of the fields' names stands. A pattern that ignores case takes ten times as long."""
+    for at in range(start, end, _WINDOW):
+        # A word that begins in a window ends in it.
+        low = source[at : min(end, at + _WINDOW + len(b"content"))].lower()
+        if any(word in low for word in _WORDS):
+            yield from (at + hint.start() for hint in _HINT.finditer(low) if hint.start() < _WINDOW)
 
 
 def _line_start(source: bytes, at: int, start: int) -> int:
