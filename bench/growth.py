@@ -34,7 +34,7 @@ SIZES = (500_000, 2_500_000, 10_000_000, 50_000_000)
 # More is a fault. Memory is that of the largest process, with the message in it.
 MOST_EXPONENT, MOST_MEMORY = 1.1, 400_000_000
 # Less CPU time than this beyond the start is too little to tell how it grows.
-LEAST = 0.03
+LEAST = 0.1
 WORST = 10
 POLICY = """
 [[filter]]
