@@ -8,6 +8,7 @@ help:
 	@echo "check  style and types        test   the whole test run       bless  rewrite expected output"
 	@echo "bench  ratios to peers        fuzz   mutated mail             soak   many mails in one process"
 	@echo "matrix every mailer, every column (docs/mta/matrix.md)"
+	@echo "growth what hostile mail costs as it grows"
 	@echo "       fuzz and soak: SECONDS=3600 for an hour"
 
 .venv/made: pyproject.toml
@@ -42,4 +43,7 @@ fuzz: .venv/made
 soak: .venv/made
 	$(BIN)/python -m bench.soak --seconds $(SECONDS)
 
-.PHONY: help matrix check test bless bench fuzz soak
+growth: .venv/made
+	$(BIN)/python -m bench.growth
+
+.PHONY: help matrix check test bless bench fuzz soak growth

@@ -32,7 +32,7 @@ AMBIGUITIES: dict[str, str] = {
     "name.spelling": "a file name spelt so that readers take it for names of different kinds",
     "message.partial": "a piece of a message (message/partial), which some readers put together",
     "message.external": "a body that lies elsewhere (message/external-body), which some readers fetch",
-    "too-many": "more readings than are followed",
+    "too-many": "more readings, or header fields, than are told apart",
 }
 
 

@@ -19,12 +19,18 @@ _COMMON = (*_IDENTITY, "base64", "quoted-printable")
 
 
 class Leaf:
-    """One leaf. `encodings` are the fields that can be read as its transfer encoding, `starts` where its body may."""
+    """One leaf. `encodings` are the fields that can be read as its transfer encoding, `starts` where its body may.
 
-    def __init__(self, explorer: Explorer, part: Part, encodings: list[Spelt], starts: list[int]) -> None:
+    `lost` are the fields of MIME that it has for lenient readers only.
+    """
+
+    def __init__(
+        self, explorer: Explorer, part: Part, encodings: list[Spelt], starts: list[int], lost: dict[bytes, bytes]
+    ) -> None:
         self.explorer = explorer
         self.part = part
         self.encodings = encodings
+        self.lost = lost
         self.starts = list(dict.fromkeys(starts))[:_MOST_STARTS]
 
     def say(self, kind: str, detail: str, spelt: Spelt | None = None) -> None:
@@ -43,10 +49,20 @@ class Leaf:
         for body_start in self.starts:
             for name, spelt in {name: (name, spelt) for name, spelt in reversed(wanted)}.values():
                 self.decoded_as(name, body_start, spelt, declared)
+            if not wanted and body_start != part.body_start:
+                self.begun_at(body_start)
         if part.encoding in ("base64", "quoted-printable"):
             self.decoded_otherwise(part)
         if part.type.startswith("text/"):
             self.inline()
+
+    def begun_at(self, body_start: int) -> None:
+        """Keep the leaf as it is, not encoded, for readers to which its body begins elsewhere."""
+        part = self.part
+        if part.encoding in _IDENTITY and self.afford(part.body_end - body_start):
+            variant = self.variant(part.source[body_start : part.body_end], part.encoding, body_start)
+            if variant is not None:
+                self.explorer.keep(variant)
 
     def decoded_as(self, encoding: str, body_start: int, spelt: Spelt, declared: bytes | None) -> None:
         part = self.part
@@ -78,8 +94,9 @@ class Leaf:
             return None
         variant = self.part.again(path)
         variant.body_start = body_start
-        variant._content = {**self.part._content, b"content-transfer-encoding": encoding.encode()}
-        variant._type = self.part.type
+        variant._content = {**self.lost, **self.part._content, b"content-transfer-encoding": encoding.encode()}
+        if b"content-type" not in self.lost:
+            variant._type = self.part.type
         variant._filenames = self.part.filenames
         variant._data = data
         self.explorer.kept -= len(data)

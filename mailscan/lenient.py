@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
     from mailscan.header import Headers
 
-# Where any of these readers begins a line; a blank there continues the field above.
-_LINE = rb"(?:\A|(?<=[\n\r]))\0*+"
+# NUL octets where any of these readers begins a line; a blank there continues the field above.
+_LINE = rb"\0*+"
 # Also on a folded line, for readers that unfold before they look for it.
-_COLON = rb"[ \t\0]*+(?:(?>\r*+\n|\r)[ \t][ \t\0]*+)*+:"
+_COLON = rb"[ \t\0]*+(?>(?:(?>\r*+\n|\r)[ \t][ \t\0]*+)*):"
 _ANY = _LINE + rb"[!-9;-~][!-9;-~\0]*+" + _COLON
 # The end of a line that nothing continues, for readers to which a bare CR is none, and for the others.
 _LF_END = re.compile(rb"\n(?![ \t])")
@@ -45,14 +45,23 @@ def others(headers: Headers, names: Collection[str] = (), stems: Collection[str]
         spelt = [*map(_spelt, names), *(_spelt(stem) + rb"[!-9;-~\0]*+" for stem in stems)]
         pattern = _LINE + b"(?:" + b"|".join(spelt) + b")" + _COLON
     for start, end in _blocks(headers):
-        for match in re.compile(pattern, re.IGNORECASE).finditer(source, start, end):
-            at = match.start()
+        for at, colon in _matching(pattern, source, start, end):
             after_cr = at > 0 and source[at - 1] == 0x0D
             if at < headers.end and not after_cr:
                 continue  # one of the RFCs'
-            name = source[at : match.end() - 1].replace(b"\0", b"").rstrip().decode("ascii")
-            stop = (_CR_END if after_cr else _LF_END).search(source, match.end(), end)
+            name = source[at:colon].replace(b"\0", b"").rstrip().decode("ascii")
+            stop = (_CR_END if after_cr else _LF_END).search(source, colon, end)
             yield Field(name, at, stop.end() if stop else end, source, headers._charset_hint())
+
+
+def _matching(pattern: bytes, source: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """(where it begins, where its colon stands) for each line that begins as the pattern has it."""
+    first = re.compile(pattern, re.IGNORECASE).match(source, start, end)
+    if first is not None:
+        yield start, first.end() - 1
+    # A search for a line end and what follows it is many times as fast as one that looks back for it.
+    for found in re.compile(rb"[\n\r]" + pattern, re.IGNORECASE).finditer(source, start, end):
+        yield found.start() + 1, found.end() - 1
 
 
 def cut(field: Field) -> Field | None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from mailscan import spellings
 from mailscan.ambiguity import clip, shown
 from mailscan.delimiters import Line, closing, delimiters, lines_with_dashes
-from mailscan.extents import CUTS, extents
-from mailscan.header import Headers
+from mailscan.extents import CUTS, extents, joined
+from mailscan.header import MOST_FIELDS, Headers
 from mailscan.leaves import Leaf
 from mailscan.mime import Part, Reader
 from mailscan.parameters import read_value
@@ -30,7 +30,8 @@ class Look:
         self.level = level
         self.extents = extents(part)
         if part.headers.is_odd or len(self.extents) > 1:
-            blocks = [(one.start, one.end) for one in self.extents if one.kind not in CUTS]
+            blocks = joined((one.start, one.end) for one in self.extents if one.kind not in CUTS)
+            explorer.looked -= sum(end - start for start, end in blocks)
             self.fields = [one for start, end in blocks for one in spellings.fields(part.source, start, end)]
         else:
             self.fields = spellings.plain_fields(part)
@@ -60,24 +61,32 @@ class Look:
             self.elsewhere()
         if self.may_be_divided():
             self.divisions()
+        if self.may_be_a_message():
+            self.embedded()
         if part.type.startswith("multipart/") and part.encoding not in _IDENTITY:
             self.encoded_multipart()
         elif part.type.startswith("message/") and part.encoding not in _IDENTITY:
             self.say("encoding.of-message", f"an embedded message is declared as {clip(part.encoding)}")
         if not part.children:
             starts = [one.body for one in self.extents if one.matters]
-            Leaf(self.explorer, part, self.encodings, [part.body_start, *starts]).run()
+            Leaf(self.explorer, part, self.encodings, [part.body_start, *starts], self.lost()).run()
+
+    def lost(self) -> dict[bytes, bytes]:
+        """The fields that the entity has for lenient readers only, by name: the first of each."""
+        found = {one.field.encode(): one.value for one in reversed(self.fields)}
+        return {name: value for name, value in found.items() if name not in self.part._content}
 
     def names(self) -> None:
+        part = self.part
         given = [one for one in self.fields if one.field != "content-transfer-encoding"]
         values = [one.value for one in given]
         is_once = len({one.field for one in given}) == len(given)
-        if is_once and all(read_value(value).is_plain or spellings.is_sound(value) for value in values):
+        # Of a field that the entity has by the RFCs, `Part.filenames` knows all that a plain value gives.
+        if is_once and all(self.is_read(one) for one in given):
             values = []
-        part = self.part
         names = list(dict.fromkeys([*part.filenames, *spellings.names(values)]))[:_MOST_NAMES]
         part._filenames = tuple(names)
-        endings = {name.rpartition(".")[2].lower().strip() for name in names if "." in name}
+        endings = {ending for name in names if (ending := _ending(name))}
         if len(endings) > 1:
             which = "name.spelling" if len(set(part.filenames[:2])) == 1 else "name.duplicate"
             shown = " or ".join(f'"{clip(name)}"' for name in names[:4])
@@ -86,11 +95,18 @@ class Look:
         if len(dispositions) > 1:
             self.say("disposition.duplicate", "several Content-Disposition fields differ", dispositions[1])
 
+    def is_read(self, one: Spelt) -> bool:
+        """Whether a field is the entity's own, and written as everybody reads it."""
+        is_own = self.part._content.get(one.field.encode()) == one.value
+        return is_own and (read_value(one.value).is_plain or spellings.is_sound(one.value))
+
     def first_with_name(self) -> Spelt | None:
         return next((one for one in self.fields if b"name" in one.value.lower()), None)
 
     def header(self) -> None:
         """What is odd about the header itself, where it concerns a field of MIME."""
+        if self.part.headers.is_cut_short:
+            self.say("too-many", f"the header has more than {MOST_FIELDS:,} fields")
         for one in self.fields:
             if one.kind:
                 self.say(one.kind, f"{shown(self.part.source[one.start : one.end])} may be read as {one.field}", one)
@@ -116,6 +132,26 @@ class Look:
             first = part.source[part.body_start : part.body_start + 64].lstrip()
             return first[:2] == b"--" or any(extent.matters for extent in self.extents if extent.kind)
         return any(spellings.is_multipart(one.value) for one in self.types)
+
+    def may_be_a_message(self) -> bool:
+        """Whether it is an embedded message for readers that find a type which the RFCs do not."""
+        value = self.lost().get(b"content-type", b"")
+        return value[:8].lower() == b"message/" and not self.part.children and self.part.encoding in _IDENTITY
+
+    def embedded(self) -> None:
+        """The message that begins where the body of such readers does."""
+        part = self.part
+        start = max([part.body_start, *(one.body for one in self.extents if one.matters)])
+        path = self.explorer.path(part)
+        if path is None:
+            return
+        self.explorer.looked -= part.body_end - start
+        variant = part.again(path)
+        variant.body_start = start
+        variant._type = "message/rfc822"
+        reader = Reader(part.source, self.explorer.budget, part._carrier, part.body_end)
+        variant.children = (reader.entity(start, path + ".1", "text/plain", 2),)
+        self.explorer.keep(variant, self.level)
 
     def divisions(self) -> None:
         """Other boundaries than the declared one, and the delimiter lines that stand there."""
@@ -236,6 +272,11 @@ class Look:
 
 def _first(fields: list[Spelt]) -> Spelt | None:
     return fields[0] if fields else None
+
+
+def _ending(name: str) -> str:
+    """What stands behind the last dot of a name; nothing of an encoded-word that came undecoded, which has none."""
+    return "" if name.endswith("?=") or "." not in name else name.rpartition(".")[2].lower().strip()
 
 
 def _or(what: str, fields: list[Spelt]) -> str:

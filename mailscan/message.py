@@ -64,9 +64,12 @@ class Message:
         """
         found = self.headers.fields(name)
         if self.headers.is_disputed:
+            from itertools import islice
+
+            from mailscan.header import MOST_FIELDS
             from mailscan.lenient import cut, others
 
-            found += others(self.headers, [name])
+            found += islice(others(self.headers, [name]), MOST_FIELDS)
             found += [short for field in found if (short := cut(field))]
         return found
 

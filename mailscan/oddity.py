@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 _IDENTITY = ("7bit", "8bit", "binary")
 _PLAIN = (None, b"7bit", b"8bit", b"7BIT", b"8BIT", b"binary")
 _KNOWN = (b"7bit", b"8bit", b"binary", b"base64", b"quoted-printable")
+# Fields at the beginning of a body.
+_LATE = rb"\s{0,64}(?:[!-9;-~]{1,76}[ \t]*:[^\n]{0,998}\n(?:[ \t][^\n]{0,998}\n){0,20}){1,40}"
+_LONGEST_LATE = 1 << 14
+_MAY_BE_LATE = (b"c", b"C", b"\n", b"\r", b" ", b"\t")
 # A line of an inline file (uuencode, yEnc) that holds its name.
 _FILE = rb"(?:begin(?:-base64)? [0-7]{3,4}|=ybegin) "
 
@@ -31,14 +35,19 @@ def is_odd(part: Part) -> bool:
         if part.path == "1" and part.headers.start == part.headers.end:
             return True  # a message that begins with its body
         # Fields, or a delimiter, where the text should begin.
-        first = part.source[part.body_start : min(part.body_start + 16, part.body_end)].lstrip()[:8].lower()
+        begun = part.source[part.body_start : min(part.body_start + 80, part.body_end)].lstrip()
+        first = begun[:8].lower()
         if first == b"content-" or first[:2] == b"--":
+            return True
+        if b":" in begun and late_name(part.source, part.body_start, part.body_end) >= 0:
             return True
     else:
         known = read_value(value)
         if not known.is_plain or not known.type:
             return True
         kind = value[:4].lower()
+        if part.source[part.body_start : part.body_start + 1] in _MAY_BE_LATE and _is_late(part, kind):
+            return True
     disposition = content.get(b"content-disposition")
     if disposition is not None:
         if not read_value(disposition).is_plain:
@@ -51,6 +60,28 @@ def is_odd(part: Part) -> bool:
     if encoding in _PLAIN:
         return kind == b"text" and _holds_file(part.source, part.body_start, part.body_end, value)
     return encoding.lower() not in _KNOWN or _is_oddly_encoded(part, kind, value)
+
+
+def _is_late(part: Part, kind: bytes) -> bool:
+    """Whether the body of a leaf that has a type begins with a field that gives a file name."""
+    first = part.source[part.body_start : part.body_start + 16].lstrip()[:8].lower()
+    if first != b"content-" or kind in (b"mult", b"mess"):
+        return False
+    return late_name(part.source, part.body_start, part.body_end) >= 0
+
+
+def late_name(source: bytes, start: int, limit: int) -> int:
+    """Where the fields begin with which the octets from `start` on begin, if one of them gives a file name; or -1."""
+    fields = re.compile(_LATE).match(source, start, min(limit, start + _LONGEST_LATE))
+    if fields is None:
+        return -1
+    unfolded = re.sub(rb"\r?\n[ \t]", b" ", fields[0].lower())
+    if (
+        re.search(rb"^\s*content-(?:disposition|type)[ \t]*:[^\n]*?name[*0-9]{0,9}[ \t]*=", unfolded, re.MULTILINE)
+        is None
+    ):
+        return -1
+    return start + len(fields[0]) - len(fields[0].lstrip())
 
 
 def _is_oddly_encoded(part: Part, kind: bytes, value: bytes | None) -> bool:

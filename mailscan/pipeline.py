@@ -267,6 +267,8 @@ class _Walk:
             headers = self.mail.message.headers
         except TooEarly:
             return ()
+        from mailscan.header import MOST_FIELDS
+
         names = (*self.policy.writes, *self.written)
         if not names or not (headers.is_disputed or headers.may_have(names)):
             return ()  # hardly any mail has one
@@ -277,9 +279,10 @@ class _Walk:
             from mailscan.lenient import others
 
             found = {field.name.lower(): field.name for field in others(headers, whole, stems)}
-        for field in headers:
-            if (low := field.name.lower()) in whole or low.startswith(stems):
-                found[low] = field.name
+        for field in headers.named(whole, stems):
+            found[field.name.lower()] = field.name
+            if len(found) >= MOST_FIELDS:
+                break
         return tuple(found.values())
 
 

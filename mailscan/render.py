@@ -124,7 +124,8 @@ def edited(message: Message, edits: Edits) -> bytes:
     count: dict[str, int] = {}
     at = message.start
     cuts: list[tuple[int, int, bytes]] = []
-    for field in message.headers if removed or changed else ():
+    touched = removed.union(name for name, _ in changed)
+    for field in message.headers.named(touched) if touched else ():
         key = field.name.lower()
         count[key] = count.get(key, 0) + 1
         if key not in removed and (key, count[key]) not in changed:

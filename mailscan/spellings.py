@@ -16,11 +16,14 @@ if TYPE_CHECKING:
 
     from mailscan.mime import Part
 
-# More lines, fields or spellings than these are not told apart.
-_MOST_LINES = 2_000
+# More lines that may be fields, fields of one name, or spellings, than these are not told apart.
+_MOST_LINES = 20_000
 _MOST_FIELDS = 16
 _MOST_SPELLINGS = 64
 _LONGEST = 4_096
+_LONGEST_NAME = 200
+_BLANK = (b" ", b"\t")
+_LONGEST_VALUE = 1 << 16
 FIELDS = {
     "contenttype": "content-type",
     "contenttransferencoding": "content-transfer-encoding",
@@ -35,7 +38,9 @@ _ENCODINGS = (
 
 
 # One letter wrong in a name leaves one of its words whole; most lines have none of them.
-_HINT = re.compile(rb"content|type|encod|coding|dispos|sition|=\?")
+_WORDS = (b"content", b"type", b"encod", b"coding", b"dispos", b"sition", b"=?")
+_HINT = re.compile(b"|".join(map(re.escape, _WORDS)))
+_WINDOW = 1 << 16
 
 
 class Spelt:
@@ -53,35 +58,56 @@ class Spelt:
 
 def fields(source: bytes, start: int, end: int) -> list[Spelt]:
     """Every line between `start` and `end` that can be read as one of the three fields, in order."""
-    found: list[Spelt] = []
-    lines = _lines(source, start, end)
-    for index, (at, after) in enumerate(lines):
-        line = source[at : min(after, at + 200)]
-        if _HINT.search(line.lower()) is None:
-            continue
-        if b":" not in line and source[after : after + 1] in (b" ", b"\t"):
-            # A name that is folded itself.
-            after = lines[index + 1][1] if index + 1 < len(lines) else after
-            line = re.sub(rb"\r?\n[ \t]+", b"", source[at : min(after, at + 200)])
-        spelt = _field(line)
-        if spelt is None:
-            continue
-        field, colon, kind = spelt
-        last = after
-        for _, its_end in lines[index + 1 :]:
-            if source[last : last + 1] not in (b" ", b"\t") or _field(source[last : min(its_end, last + 200)]):
-                break
-            last = its_end
-        value = source[at : min(last, at + colon + _LONGEST)]
-        if b"\n" in value[:colon]:
-            value = re.sub(rb"\r?\n[ \t]+", b"", value, count=1)
-        value = unfold(value[colon:].strip()).lstrip(b": \t=")
-        if line[:1] in b" \t" and not _is_believable(field, value):
-            continue
-        found.append(Spelt(field, value, at, last, kind))
-    if len(found) > 2 * _MOST_FIELDS:
-        del found[_MOST_FIELDS:-_MOST_FIELDS]
-    return found
+    found: dict[str, list[Spelt]] = {}
+    for at, after in _lines(source, start, end):
+        for spelt in _spelt(source, at, after, end):
+            found.setdefault(spelt.field, []).append(spelt)
+    for same in found.values():
+        del same[_MOST_FIELDS:-_MOST_FIELDS]
+    return sorted([one for same in found.values() for one in same], key=lambda one: one.start)
+
+
+def _spelt(source: bytes, at: int, after: int, end: int) -> Iterator[Spelt]:
+    """What the line from `at` to `after` is, with the folded ones behind it."""
+    line = source[at : min(after, at + _LONGEST_NAME)]
+    if b":" not in line and source[after : after + 1] in _BLANK:
+        # A name that is folded itself.
+        after = _line_end(source, after, end)
+        line = re.sub(rb"\r?\n[ \t]+", b"", source[at : min(after, at + _LONGEST_NAME)])
+    spelt = _field(line)
+    if spelt is None:
+        return
+    field, colon, kind = spelt
+    last = _last(source, after, end)
+    value = _value(source[at : min(last, at + colon + _LONGEST_VALUE)], colon)
+    if line[:1] in _BLANK and not _is_believable(field, value):
+        return
+    yield Spelt(field, value, at, last, kind)
+    # For readers that pass over a line that is no field, what is folded onto it belongs to the field above.
+    junk = _line_end(source, last, end)
+    if source[junk : junk + 1] in _BLANK and source[last : last + 1] not in _BLANK and b":" not in source[last:junk]:
+        end = _last(source, junk, end)
+        rest = source[junk : min(end, junk + _LONGEST_VALUE)]
+        if b"=" in rest:
+            yield Spelt(field, value + b" " + unfold(rest.strip()), at, end, kind)
+
+
+def _value(field: bytes, colon: int) -> bytes:
+    """The value in the octets of a field, `colon` being where it begins once a fold in the name is gone."""
+    if b"\n" in field[:colon]:
+        field = re.sub(rb"\r?\n[ \t]+", b"", field, count=1)
+    return unfold(field[colon:].strip()).lstrip(b": \t=")
+
+
+def _last(source: bytes, at: int, end: int) -> int:
+    """Where the folded lines that begin at `at` end; one that is a field itself is none of them."""
+    while at < end and source[at : at + 1] in _BLANK:
+        after = _line_end(source, at, end)
+        line = source[at : min(after, at + _LONGEST_NAME)]
+        if _HINT.search(line.lower()) and _field(line):
+            break
+        at = after
+    return at
 
 
 def plain_fields(part: Part) -> list[Spelt]:
@@ -90,25 +116,45 @@ def plain_fields(part: Part) -> list[Spelt]:
     return [Spelt(name, found[0].value, found[0].start, found[0].end, "") for name, found in own if found]
 
 
-def _lines(source: bytes, start: int, end: int) -> list[tuple[int, int]]:
-    """The first and the last lines, as (start, end)."""
-    lines: list[tuple[int, int]] = []
-    at = start
-    while at < end and len(lines) < _MOST_LINES:
-        after = source.find(b"\n", at, end) + 1 or end
-        cut = source.find(b"\r", at, after - 2)
-        # For some readers a bare CR ends a line.
-        lines += [(at, after)] if cut < 0 else [(at, cut + 1), (cut + 1, after)]
-        at = after
-    if at < end:
-        last: list[tuple[int, int]] = []
-        after = end
-        while after > at and len(last) < _MOST_LINES:
-            before = source.rfind(b"\n", at, after - 1) + 1 or at
-            last.append((before, after))
-            after = before
-        lines += reversed(last)
-    return lines
+def _lines(source: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """(start, end) of the lines that may be one of the fields: most have none of their words."""
+    seen = -1
+    for count, hint in enumerate(_hints(source, start, end)):
+        if count >= _MOST_LINES:
+            return
+        at = _line_start(source, hint, start)
+        if at <= seen:
+            continue
+        seen = at
+        if at > start and source[at : at + 1] in _BLANK:
+            # The end of a name that is folded itself, perhaps.
+            before = _line_start(source, at - (2 if source[at - 2 : at] == b"\r\n" else 1), start)
+            if before >= start and source[before : before + 1] not in _BLANK and b":" not in source[before:at]:
+                yield before, at
+        yield at, _line_end(source, at, end)
+
+
+def _hints(source: bytes, start: int, end: int) -> Iterator[int]:
+    """Where a word of the fields' names stands. A pattern that ignores case takes ten times as long."""
+    for at in range(start, end, _WINDOW):
+        # A word that begins in a window ends in it.
+        low = source[at : min(end, at + _WINDOW + len(b"content"))].lower()
+        if any(word in low for word in _WORDS):
+            yield from (at + hint.start() for hint in _HINT.finditer(low) if hint.start() < _WINDOW)
+
+
+def _line_start(source: bytes, at: int, start: int) -> int:
+    """Where the line that holds `at` begins; -1 if too far before. For some readers a bare CR ends a line."""
+    first = max(start, at - _LONGEST_NAME)
+    begun = max(source.rfind(b"\n", first, at), source.rfind(b"\r", first, at)) + 1
+    return begun or (start if first == start else -1)
+
+
+def _line_end(source: bytes, at: int, end: int) -> int:
+    """Where the line after the one that holds `at` begins."""
+    after = source.find(b"\n", at, end) + 1 or end
+    cut = source.find(b"\r", at, after - 2)
+    return after if cut < 0 else cut + 1
 
 
 def _field(line: bytes) -> tuple[str, int, str] | None:
@@ -155,7 +201,7 @@ def _is_believable(field: str, value: bytes) -> bool:
     if field == "content-type":
         return re.match(rb"[\"'(\\]*[A-Za-z]+/[A-Za-z]", value) is not None
     if field == "content-disposition":
-        return re.match(rb"(?:attachment|inline)\b", value, re.IGNORECASE) is not None
+        return re.match(rb"(?:attachment|inline)\b|(?:[a-z-]+;)?[ \t]*filename[*0-9]*=", value, re.I) is not None
     return len(value) <= 60 and b":" not in value and bool(encodings(value))
 
 
@@ -301,6 +347,7 @@ def names(values: Iterable[bytes]) -> list[str]:
     found: list[str] = []
     pooled = []
     for value in values:
+        found += every_name(read_parameters(value))
         value = value[: 2 * _LONGEST]
         pooled.append(value)
         for form in _forms(value):

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _TOKEN = re.compile(
-    rb"(?:[\0\t\n\f\r ]++|%[^\r\n]*+)*+"
+    rb"(?>(?:[\0\t\n\f\r ]++|%[^\r\n]*+)*)"
     rb"(<<|>>|[\[\](]|/[^\0\t\n\f\r ()<>\[\]{}/%]*+|<[^<>]*+>?|[^\0\t\n\f\r ()<>\[\]{}/%]++|[{})>])"
 )
 _IN_STRING = re.compile(rb"[^()\\]++|\\[0-7]{1,3}|\\\r\n|\\[\s\S]|[()]")

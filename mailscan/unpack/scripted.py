@@ -22,13 +22,13 @@ _BRACKET = re.compile(rb"[(){}<>\[\]]")
 # "a" + "b", "a"; x += "b", a line continued, and the items of a list that is joined.
 _JOINT = re.compile(rb"""["'`]\s*+(?:\+|;?\s*+[\w$.]++\s*+\+=)\s*+["'`]|\\\r?\n""")
 _LIST_JOINT = re.compile(rb"""["'`]\s*+,\s*+["'`]""")
-_BASE64 = re.compile(rb"(?<![A-Za-z0-9+/_\-])(?:[A-Za-z0-9+/_\-]{30,}+\s{0,4}+)++[A-Za-z0-9+/_\-]{0,60}+={0,2}")
+_BASE64 = re.compile(rb"(?<![A-Za-z0-9+/_\-])(?>(?:[A-Za-z0-9+/_\-]{30,}+\s{0,4}+)+)[A-Za-z0-9+/_\-]{0,60}+={0,2}")
 _SHORTEST = 80
-_HEX = re.compile(rb"(?<![0-9A-Fa-f])(?:[0-9A-Fa-f]{2}\s{0,2}+){40,}+")
-_HEX_ESCAPES = re.compile(rb"(?:\\x[0-9A-Fa-f]{2}|\\u00[0-9A-Fa-f]{2}){16,}+")
+_HEX = re.compile(rb"(?<![0-9A-Fa-f])(?>(?:[0-9A-Fa-f]{2}\s{0,2}+){40,})")
+_HEX_ESCAPES = re.compile(rb"(?>(?:\\x[0-9A-Fa-f]{2}|\\u00[0-9A-Fa-f]{2}){16,})")
 _PERCENT = re.compile(rb"(?i)\b(?:unescape|decodeURI|decodeURIComponent)\s{0,9}\(\s{0,9}([\"'`])")
 _NUMBER = rb"-?(?:0[xX][0-9A-Fa-f]{1,4}|\d{1,3})"
-_NUMBERS = re.compile(rb"(?<![\w.])(?:%b\s{0,8}+,\s{0,8}+){15,}+(?:%b)?" % (_NUMBER, _NUMBER))
+_NUMBERS = re.compile(rb"(?<![\w.])(?>(?:%b\s{0,8}+,\s{0,8}+){15,})(?:%b)?" % (_NUMBER, _NUMBER))
 
 
 def coded(page: bytes, budget: Budget) -> Iterator[tuple[bytes, int]]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _MOST_ATTRIBUTES = 1000
 
 _ATTRIBUTE = re.compile(r"""(?<![\w:.-])(?:[\w.-]++:)?([\w.-]++)\s*+=\s*+("[^"]*+|'[^']*+)""")
-_HEAD = re.compile(r"""(?:[^>"']|"[^"]*+"|'[^']*+')*+>""")
+_HEAD = re.compile(r"""(?>(?:[^>"']|"[^"]*+"|'[^']*+')*)>""")
 
 
 class Tag:

@@ -132,7 +132,7 @@ def open_base64(data: bytes, budget: Budget) -> Iterator[Found]:
     yield Found((), len(data), _reader(found))
 
 
-_ATTACHED = re.compile(rb"(?im)^ATTACH;((?:[^\r\n:\"]++|\"[^\r\n\"]*+\")*+):([A-Za-z0-9+/=]*+)")
+_ATTACHED = re.compile(rb"(?im)^ATTACH;((?>(?:[^\r\n:\"]++|\"[^\r\n\"]*+\")*)):([A-Za-z0-9+/=]*+)")
 _CALLED = re.compile(rb"(?i)FILENAME=(?:\"([^\"]{1,255})|([^;:\"]{1,255}))")
 
 

@@ -19,7 +19,7 @@ _ENCRYPTED, _OTHER_TABLE = 1 << 8, 1 << 9  # 2.5.2
 # 2.8.25: a field begins with 0x13, its result with 0x14, its end is 0x15; text is of octets or of UTF-16. Of fields
 # within its instruction nothing is known here: the first word is enough.
 _FIELD = re.compile(
-    rb"(?i)\x13\0?+(?:[ \t\"]\0?+){0,40}+(?:D\0?D\0?E|L\0?I\0?N\0?K|I\0?N\0?C\0?L\0?U\0?D\0?E\0?T\0?E\0?X\0?T)"
+    rb"(?i)\x13\0?+(?>(?:[ \t\"]\0?+){0,40})(?:D\0?D\0?E|L\0?I\0?N\0?K|I\0?N\0?C\0?L\0?U\0?D\0?E\0?T\0?E\0?X\0?T)"
 )
 _LONGEST = 1000
 _ASSOCIATED = 0x19A  # 2.5.6: fcSttbfAssoc, lcbSttbfAssoc
