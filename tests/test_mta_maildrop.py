@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from machines import CLIENT
 from mta.columns import BY_NAME, COLUMNS, ODD_SENDER, REPLY, Column, run
 from mta.maildrop import EximMaildrop, Maildrop, PostfixMaildrop
 from mta.site import Site
@@ -235,7 +236,7 @@ def test_postfix(name: str, way: str, postfix: PostfixMaildrop, site: Site) -> N
     if column.sender == ODD_SENDER and way != "virtual":
         # Postfix's local(8) writes "_" for most characters of what it tells programs.
         sender = quote("_id____run_/bin/false_____id_____x@sender.example", safe="@")
-    assert f"X-Seen: {sender} - {WAYS[way]}\n".encode() in mail and b"forged" not in mail
+    assert f"X-Seen: {sender} {CLIENT} {WAYS[way]}\n".encode() in mail and b"forged" not in mail
 
 
 @pytest.mark.parametrize("told", ["Return-Path: <joe@sender.example>\n", ""], ids=["Return-Path", "nothing"])

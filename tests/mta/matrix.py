@@ -20,6 +20,14 @@ ROWS = (
     ("maildrop", "mta.maildrop:Maildrop"),
     ("sieve", "mta.sieve:Dovecot"),
 )
+# The same for the table of ways: each on a machine of its own, as its distribution configures it.
+WAY_ROWS = (
+    ("postfix", "mta.postfix:Postfix"),
+    ("procmail", "mta.hosts:ProcmailPipe"),
+    ("procmail-own", "mta.hosts:ProcmailOwn"),
+    ("maildrop", "mta.hosts:Maildrop"),
+    ("sieve", "mta.hosts:Lmtp"),
+)
 
 
 def row(where: str) -> Row:
