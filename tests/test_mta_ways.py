@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,16 +9,15 @@ from pathlib import Path
 import pytest
 from machines import SERVER
 from mta.columns import BY_NAME, RECIPIENT, SENDER
-from mta.matrix import WAY_ROWS
+from mta.matrix import WAY_ROWS, row
 from mta.postfix import Postfix, page_check, starter
 from mta.site import Site
 from mta.ways import WAYS, Way, run_way
 
 
-@pytest.fixture(scope="module", params=WAY_ROWS, ids=lambda row: row[0])
+@pytest.fixture(scope="module", params=WAY_ROWS, ids=lambda one: one[0])
 def door(request: pytest.FixtureRequest) -> Iterator[Postfix]:
-    module, _, name = request.param[1].partition(":")
-    one: Postfix = getattr(importlib.import_module(module), name)()
+    one: Postfix = row(request.param[1])
     with tempfile.TemporaryDirectory(prefix="mailscan-", ignore_cleanup_errors=True) as folder:
         try:
             one.start(Site(Path(folder)))
