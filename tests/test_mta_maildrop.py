@@ -135,6 +135,16 @@ def test_an_empty_mail_is_not_taken_for_one_that_was_lost(row: Maildrop, site: S
     assert row.submit(SENDER, [RECIPIENT], b"")[0] == 75
 
 
+def test_a_directory_on_standard_input_is_no_mail(row: Maildrop, site: Site, tmp_path: Path) -> None:
+    site.become("well", BY_NAME["accept"].files())
+    directory = os.open("/", os.O_RDONLY)
+    try:
+        words = row.command(tmp_path, SENDER, RECIPIENT)
+        assert subprocess.run(words, stdin=directory, check=False).returncode == 75
+    finally:
+        os.close(directory)
+
+
 def in_tmp(size: str, command: str, *words: object) -> list[str]:
     """What runs `command` with a /tmp of its own. (TMPDIR is not for a program with another group's rights.)"""
     mounted = f"mount -t tmpfs -o size={size},mode=1777 tmpfs /tmp && {command}"

@@ -167,6 +167,15 @@ def test_the_guard_ends_before_postfix_does(text: str, postfix: Postfix, site: S
         postfix.reload()
 
 
+def test_a_directory_on_the_guards_standard_input_is_no_mail(postfix: Postfix, site: Site) -> None:
+    site.become("well", {"policy.toml": '[log]\nto = "none"\n'})
+    command = (
+        "exec sh /etc/postfix/mailscan.sh --smtp=127.0.0.1:10026 --sender=joe@sender.example -- jane@rcpt.example < /"
+    )
+    done = postfix.inside("sh", "-c", command, check=False)
+    assert done.returncode == 75 and done.stdout.startswith(b"4.3.0 ")
+
+
 def test_a_large_mail_that_nobody_reads_waits(postfix: Postfix, site: Site) -> None:
     """Postfix writes it into a pipe that nobody empties."""
     site.become("well", {"policy.toml": ""})

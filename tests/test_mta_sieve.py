@@ -91,6 +91,13 @@ def test_a_program_that_is_not_there_delivers_nothing(file: str, row: Dovecot, s
         program.with_name("away").rename(program)
 
 
+def test_a_directory_on_the_programs_standard_input_is_no_mail(row: Dovecot, site: Site) -> None:
+    site.become("well", BY_NAME["accept"].files())
+    command = f"SENDER={SENDER} RECIPIENT={RECIPIENT} exec /etc/dovecot/mailscan/mailscan < /"
+    done = row.inside("sh", "-c", command)
+    assert done.returncode == 75 and not done.stdout
+
+
 def test_no_room_for_what_mailscan_prints(row: Dovecot, site: Site) -> None:
     """Dovecot keeps it in mail_temp_dir, or without room there in memory: whole, or not at all."""
     column = BY_NAME["large"]
