@@ -22,6 +22,19 @@ TIMEOUT = 4
 _STARTS = {"pythonhome": "export PYTHONHOME=/nowhere", "memory": "ulimit -v 8000"}
 
 
+# Nobody ends it by asking, and it leaves two behind that hold what it holds, one of them in a session of its own.
+DEAF = "#!/bin/sh\ntrap '' TERM HUP\nsetsid sleep 20 &\nsleep 61.{number} &\nwait\n"
+
+
+def runs(words: str) -> bool:
+    """Whether a process of this machine has that command line."""
+    for one in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if one.read_bytes().replace(b"\0", b" ").strip() == words.encode():
+                return True
+    return False
+
+
 class Delivery(NamedTuple):
     """A mail that arrived: its envelope, and its octets with LF."""
 
