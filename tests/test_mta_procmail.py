@@ -12,7 +12,7 @@ from urllib.parse import quote
 import pytest
 from mta.columns import BY_NAME, COLUMNS, Column, run
 from mta.procmail import Procmail
-from mta.site import Site
+from mta.site import DEAF, Site, runs
 
 if not shutil.which("procmail"):
     if os.environ.get("CI"):
@@ -47,6 +47,20 @@ def test_a_command_that_was_cut_off_delivers_nothing(text: str, row: Procmail, s
     site.command.write_text(text)
     assert row.submit("a@sender.example", ["b@rcpt.example"], BY_NAME["accept"].octets)[0] == 75
     assert not row.outcome().delivered
+
+
+def test_what_does_not_end_is_ended_before_procmail_gives_up(row: Procmail, site: Site) -> None:
+    """And with it what it started: here after one second of the 900."""
+    site.become("well", BY_NAME["accept"].files())
+    site.command.write_text(DEAF.format(number=1))
+    text = row.rc.read_bytes()
+    assert b"KILL 900 " in text
+    row.rc.write_bytes(text.replace(b"KILL 900 ", b"KILL 1 "))
+    try:
+        assert row.submit("a@sender.example", ["b@rcpt.example"], BY_NAME["accept"].octets)[0] == 75
+    finally:
+        row.rc.write_bytes(text)
+    assert not row.outcome().delivered and not runs("sleep 61.1")
 
 
 def _own(site: Site, home: Path, mail: bytes) -> tuple[int, dict[str, bytes]]:

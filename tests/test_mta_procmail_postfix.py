@@ -2,99 +2,61 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from conftest import PROJECT
-from mta.columns import BY_NAME
-from mta.postfix import Postfix
+from mta.columns import BY_NAME, REPLY
+from mta.hosts import ProcmailPipe
 from mta.site import Site
 
-if not shutil.which("procmail"):
-    if os.environ.get("CI"):
-        raise RuntimeError("procmail is not installed, and CI must run these tests")
-    pytest.skip("procmail is not installed", allow_module_level=True)
-
-
-class PostfixToProcmail(Postfix):
-    """Postfix with the service `procmail`, for the mail of the user jane."""
-
-    def configure(self) -> None:
-        super().configure()
-        etc = self.root / "etc"
-        with open(etc / "passwd", "a") as passwd, open(etc / "group", "a") as group:
-            passwd.write("jane:x:943:943::/var/spool/jane:/bin/sh\n")
-            group.write("jane:x:943:\n")
-        self.inside("install", "-d", "-o", "jane", "/var/spool/jane", "/var/spool/jane/Maildir")
-        rc = etc / "mailscan" / "procmailrc"
-        rc.parent.mkdir()
-        rc.write_bytes(self.site.snippet("procmail", 1))
-        whole = self.site.snippet("procmail").decode()
-        (service,) = re.findall(r"^#   (procmail unix .*)$", whole, re.MULTILINE)
-        page = (PROJECT / "docs/mta/procmail.md").read_text("utf-8")
-        blocks = re.findall(r"^```(\w*)\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
-        master, main = [text for language, text in blocks if not language]
-        assert master == f"{service}\n"
-        # Without the filter of the snippet `postfix`.
-        text = re.sub(r"^content_filter.*$", "", (etc / "postfix/main.cf").read_text(), flags=re.MULTILINE)
-        (etc / "postfix/main.cf").write_text(text + main)
-        with open(etc / "postfix/master.cf", "a") as file:
-            file.write(service.replace("YOU", "jane") + "\n")
-        (line,) = re.findall(r"`(you@example.com procmail:)`", page)
-        (etc / "postfix/transport").write_text(line.replace("you@example.com", "jane@rcpt.example") + "\n")
-        self.inside("postmap", "/etc/postfix/transport")
-
-    def mailbox(self) -> list[bytes]:
-        """What was delivered to jane."""
-        new = self.root / "var/spool/jane/Maildir/new"
-        return [one.read_bytes() for one in sorted(new.glob("*"))]
-
 
 @pytest.fixture(scope="module")
-def site() -> Iterator[Site]:
+def postfix() -> Iterator[ProcmailPipe]:
     with tempfile.TemporaryDirectory(prefix="mailscan-", ignore_cleanup_errors=True) as folder:
-        yield Site(Path(folder))
-
-
-@pytest.fixture(scope="module")
-def postfix(site: Site) -> Iterator[PostfixToProcmail]:
-    row = PostfixToProcmail()
-    try:
-        row.start(site)
-        yield row
-    finally:
-        if hasattr(row, "keeper"):
+        row = ProcmailPipe()
+        try:
+            row.start(Site(Path(folder)))
+            yield row
+        finally:
             row.stop()
 
 
-def test_mail_goes_to_the_one_user_bounces_or_waits(postfix: PostfixToProcmail, site: Site) -> None:
-    """By the printed lines, as they are but for YOU and the address: what is accepted, refused, and not judged."""
-    site.become("well", BY_NAME["accept"].files())
-    postfix.submit("joe@sender.example", ["jane@rcpt.example"], BY_NAME["accept"].octets)
-    end = time.monotonic() + 20
-    while not postfix.mailbox() and time.monotonic() < end:
-        time.sleep(0.05)
-    (found,) = postfix.mailbox()
-    assert b"Return-Path: <joe@sender.example>\n" in found
-    assert b"X-Seen: joe@sender.example - jane@rcpt.example\n" in found  # what mailscan was told of the envelope
-    (file,) = (postfix.root / "var/spool/jane/Maildir/new").glob("*")
-    assert file.stat().st_uid == 943
+def test_the_page_and_the_snippet_show_one_line(postfix: ProcmailPipe) -> None:
+    (service,) = re.findall(r"^#   (procmail unix .*)$", postfix.site.snippet("procmail").decode(), re.MULTILINE)
+    assert f"```\n{service}\n```" in (PROJECT / "docs/mta/procmail.md").read_text("utf-8")
 
-    site.become("well", BY_NAME["reject"].files())
-    postfix.submit("joe@sender.example", ["jane@rcpt.example"], BY_NAME["reject"].octets)
-    ended = postfix.hop.outcome("joe@sender.example", postfix.queued)
-    assert len(ended.bounces) == 1 and b"Spam not wanted here" in ended.bounces[0] and not ended.delivered
 
-    for state in ("missing", "cut"):
-        site.become(state, BY_NAME["accept"].files())
-        postfix.submit("joe@sender.example", ["jane@rcpt.example"], BY_NAME["accept"].octets)
-        ended = postfix.hop.outcome("joe@sender.example", postfix.queued)
-        assert (ended.delivered, ended.bounces, ended.deferred) == ([], [], 1)
-        postfix.inside("postsuper", "-d", "ALL")
-    assert postfix.mailbox() == [found]
+def test_mail_goes_to_the_one_user(postfix: ProcmailPipe) -> None:
+    """By the printed lines, as they are but for YOU and the addresses."""
+    column = BY_NAME["accept"]
+    postfix.site.become("well", column.files())
+    assert postfix.submit(column.sender, list(column.recipients), column.octets)[0] == 250
+    postfix.wait()
+    ((_, folder, octets),) = postfix.boxes()
+    assert not folder and b"Return-Path: <joe@sender.example>\n" in octets
+    assert b"X-Seen: joe@sender.example 198.51.100.1 jane@rcpt.example\n" in octets
+
+
+def test_what_is_refused_is_bounced_with_our_text(postfix: ProcmailPipe) -> None:
+    column = BY_NAME["reject"]
+    postfix.site.become("well", column.files())
+    assert postfix.submit(column.sender, list(column.recipients), column.octets)[0] == 250
+    fate = postfix.fates(column.sender, column.recipients)["jane@rcpt.example"]
+    text = b" ".join(fate.octets.split())
+    assert fate.word == "refused" and all(line.encode() in text for line in REPLY) and b"Status: 5.7.1" in text
+
+
+FAILS = [name for name, column in BY_NAME.items() if column.owed == "tempfail"]
+
+
+@pytest.mark.parametrize("name", FAILS)
+def test_what_is_not_judged_waits(name: str, postfix: ProcmailPipe) -> None:
+    """Whatever fails: nothing is delivered, and nothing bounced."""
+    column = BY_NAME[name]
+    postfix.site.become(column.state, column.files())
+    assert postfix.submit(column.sender, list(column.recipients), column.octets)[0] == 250
+    assert postfix.fates(column.sender, column.recipients)["jane@rcpt.example"].word == "deferred"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from mta.columns import BY_NAME, COLUMNS, RECIPIENT, SENDER, Column, run, unchanged
 from mta.sieve import DOVECOT, LDA, Dovecot
-from mta.site import Site
+from mta.site import DEAF, Site, runs
 
 if os.geteuid() != 0 or not all(map(os.path.exists, (DOVECOT, LDA, "/usr/lib/dovecot/lmtp", "/usr/bin/sievec"))):
     if os.environ.get("CI"):
@@ -89,6 +89,28 @@ def test_a_program_that_is_not_there_delivers_nothing(file: str, row: Dovecot, s
         assert send(row, "accept", "away@rcpt.example") == (451, [], [])
     finally:
         program.with_name("away").rename(program)
+
+
+def test_what_does_not_end_is_ended_before_dovecot_gives_up(row: Dovecot, site: Site) -> None:
+    """And with it what it started: here after one second of the 280."""
+    site.become("well", BY_NAME["accept"].files())
+    site.command.write_text(DEAF.format(number=3))
+    program = row.own / "etc/mailscan/mailscan"
+    text = program.read_bytes()
+    assert b"KILL 280 " in text
+    program.write_bytes(text.replace(b"KILL 280 ", b"KILL 1 "))
+    try:
+        assert send(row, "accept", "deaf@rcpt.example") == (451, [], [])
+    finally:
+        program.write_bytes(text)
+    assert not runs("sleep 61.3")
+
+
+def test_a_directory_on_the_programs_standard_input_is_no_mail(row: Dovecot, site: Site) -> None:
+    site.become("well", BY_NAME["accept"].files())
+    command = f"SENDER={SENDER} RECIPIENT={RECIPIENT} exec /etc/dovecot/mailscan/mailscan < /"
+    done = row.inside("sh", "-c", command)
+    assert done.returncode == 75 and not done.stdout
 
 
 def test_no_room_for_what_mailscan_prints(row: Dovecot, site: Site) -> None:

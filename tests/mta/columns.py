@@ -96,6 +96,15 @@ def _odd_recipients() -> tuple[str, ...]:
     return tuple(f"{local}@rcpt.example" for local in [*odd, *plain])
 
 
+# Postfix takes what a command prints so for a bounce, whatever it ends with.
+_EXITS = "print('5.1.1 no such user', flush=True); os._exit(1)"
+# Mailscan is killed, and what it started lives on, in a session of its own.
+_ORPHAN = """if os.fork() == 0:
+        os.setsid()
+        time.sleep(90)
+        os._exit(0)
+    os.kill(os.getppid(), signal.SIGKILL)
+    time.sleep(90)"""
 _LINE = base64.b64encode(bytes(range(48)) * 1).decode() + "\n"
 COLUMNS = (
     Column("accept", "accepted, two headers added, a forged one removed", "accept", more="X-Mailscan-Tag: forged\n"),
@@ -114,8 +123,12 @@ COLUMNS = (
     Column("missing", "mailscan missing", "tempfail", state="missing"),
     Column("half", "package half removed", "tempfail", state="half"),
     Column("cut", "mailscan cut off on the disk", "tempfail", state="cut"),
-    Column("exits", "a filter calls os._exit(1)", "tempfail", own="os._exit(1)"),
+    Column("interpreter", "its Python is missing", "tempfail", state="interpreter"),
+    Column("pythonhome", "PYTHONHOME is wrong", "tempfail", state="pythonhome"),
+    Column("memory", "no memory for Python to start", "tempfail", state="memory"),
+    Column("exits", "a filter prints `5.1.1 …` and calls os._exit(1)", "tempfail", own=_EXITS),
     Column("killed", "SIGKILL", "tempfail", own="os.kill(os.getppid(), signal.SIGKILL)"),
+    Column("orphan", "SIGKILL, and a grandchild holds the pipes", "tempfail", own=_ORPHAN),
     Column("slow", "slower than the timeout", "tempfail", own="time.sleep(600)"),
     Column("broken", "policy broken", "tempfail", policy='[[filter]]\nuse = "subject"\nprefixen = ["x"]\n'),
     Column("full", "no room for temporary files", "safe", state="full"),

@@ -11,6 +11,8 @@ import shutil
 import time
 from pathlib import Path
 
+from machines import CLIENT
+
 from mta.exim import Exim
 from mta.postfix import Postfix
 from mta.procmail import Mailbox
@@ -30,18 +32,14 @@ class Maildrop(Mailbox):
         return ["maildrop", str(self.rc), sender, recipient, str(home / "Maildir")]
 
 
-# Edited into main.cf: a name that stands there twice makes postlogd warn itself, and it may wait for that forever.
 _MAIN = (
     "mydestination = users.example",
     "virtual_mailbox_domains = virtual.example",
     "virtual_transport = maildrop",
     "maildrop_destination_recipient_limit = 1",
     "mailbox_command = /usr/bin/maildrop",
-    "local_recipient_maps = unix:passwd.byname",
-    "content_filter =",
-    "receive_override_options =",
+    f"default_transport = smtp:[{CLIENT}]:{{port}}",
 )
-_MASTER = "local     unix  -       n       n       -       -       local\n"
 _USERS = ("jane", "own", "vmail")
 
 
@@ -52,10 +50,9 @@ class PostfixMaildrop(Postfix):
     """
 
     name = "maildrop"
+    main = _MAIN
 
     def configure(self) -> None:
-        super().configure()
-        etc = self.root / "etc"
         self.homes = self.site.folder / "homes"
         self.homes.mkdir(mode=0o755)
         self.folders = {
@@ -67,17 +64,17 @@ class PostfixMaildrop(Postfix):
         head = self.site.snippet("maildrop").decode().replace("/var/vmail/", f"{self.homes}/vmail/")
         service = re.search(r"^# +(maildrop +unix .*)$", head, re.MULTILINE)
         assert service
-        with open(etc / "postfix/master.cf", "a", encoding="utf-8") as out:
-            out.write(_MASTER + service[1] + "\n")
-        self.inside("postconf", "-e", *_MAIN)
-        with open(etc / "passwd", "a", encoding="utf-8") as out:
-            for number, name in enumerate(_USERS, 4240):
-                out.write(f"{name}:x:{number}:65534::{self.homes / name}:/usr/sbin/nologin\n")
-        self.inside("mount", "-t", "tmpfs", "-o", "mode=2775,gid=8", "tmpfs", "/var/mail")
-        self.inside("mkdir", "-p", "/etc/mailscan")
-        (etc / "mailscan/maildroprc").write_bytes(self.site.snippet("maildrop", 1))
+        # Debian's own service of that name makes way.
+        self.inside("postconf", "-MX", "maildrop/unix")
+        self.inside("sh", "-c", "cat >> /etc/postfix/master.cf", input=service[1].encode() + b"\n")
+        self.inside("userdel", "jane")
+        for number, name in enumerate(_USERS, 4240):
+            home = str(self.homes / name)
+            self.inside("useradd", "-u", str(number), "-g", "nogroup", "-d", home, "-s", "/usr/sbin/nologin", name)
+        self.machine.write("/etc/mailscan/maildroprc", self.site.snippet("maildrop", 1).decode())
         self.inside("chown", "vmail", "/etc/mailscan/maildroprc")
         self.empty()
+        self.reload()
 
     def empty(self) -> None:
         """Every mailbox as on the first day."""

@@ -1,220 +1,221 @@
-"""Postfix as Debian packages it, unpacked into folders that only its own mount namespace sees as /usr and /etc.
+"""Postfix as Debian packages and configures it, on a machine of its own; its clients are another host.
 
-Nothing of it is installed on this machine: in the namespace, /usr and /etc are overlays, and its queue lies on a tmpfs.
+What is changed is what an administrator has to: the names of host and domain, the next hop, and what the page in
+docs/mta tells.
 """
 
 from __future__ import annotations
 
-import os
+import contextlib
+import re
 import shlex
-import shutil
 import smtplib
-import socket
 import subprocess
-import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-from daemons import free_port
+from conftest import PROJECT
+from machines import CLIENT, SERVER, Machine, root
 
-from mta.site import NextHop, Outcome, Site
+from mta.site import TIMEOUT, NextHop, Outcome, Site
+from mta.ways import FACTS, HELO, Fate, Way
 
-# Where judged mail comes back to, by the snippet.
-JUDGED = 10026
-_USERS = """
-postfix:x:940:940::/var/spool/postfix:/usr/sbin/nologin
-mailscan:x:942:942::/nonexistent:/usr/sbin/nologin
+# All doors behind Postfix in one root. Debian's Postfix takes procmail for mailbox_command where it is installed.
+PACKAGES = ("postfix", "dovecot-lmtpd", "dovecot-sieve", "procmail", "maildrop")
+ANSWERS = "postfix postfix/main_mailer_type select Internet Site\npostfix postfix/mailname string rcpt.example\n"
+USERS = ("jane", "joe")
+PASSWORD = "of the tests"
+_MAIN = (
+    "myhostname = mx.rcpt.example",
+    "myorigin = rcpt.example",
+    "maillog_file = /var/log/postfix.log",
+    "minimal_backoff_time = 300s",
+)
+# The tests send 20 MB, and a local part with a `%`, which Debian's settings let in from networks of one's own only.
+_GATEWAY = (
+    "mydestination = $myhostname, localhost",
+    "relay_domains = rcpt.example",
+    "relay_transport = smtp:[{hop}]:{port}",
+    "default_transport = smtp:[{hop}]:{port}",
+    "message_size_limit = 30000000",
+    "allow_percent_hack = no",
+    "allow_untrusted_routing = yes",
+)
+_VERIFIED = (
+    "smtpd_sender_restrictions = reject_unverified_sender",
+    "smtpd_recipient_restrictions = reject_unverified_recipient",
+    "address_verify_map =",
+)
+_SASL = ("smtpd_sasl_auth_enable = yes", "smtpd_sasl_type = dovecot", "smtpd_sasl_path = private/auth")
+# Dovecot's page for Postfix has this; users and passwords are Debian's own (PAM).
+_AUTH = """
+service auth {
+  unix_listener /var/spool/postfix/private/auth {
+    mode = 0660
+    user = postfix
+    group = postfix
+  }
+}
 """
-_GROUPS = "\npostfix:x:940:\npostdrop:x:941:\nmailscan:x:942:\n"
-_MAIN = """
-compatibility_level = 3.6
-queue_directory = /var/spool/mailscan-postfix
-data_directory = /var/spool/mailscan-postfix-data
-command_directory = /usr/sbin
-daemon_directory = /usr/lib/postfix/sbin
-meta_directory = /etc/postfix
-mail_owner = postfix
-setgid_group = postdrop
-myhostname = mx.rcpt.example
-mydomain = rcpt.example
-mydestination =
-# 192.0.2.0/24: clients that a test plays by XCLIENT.
-mynetworks = 127.0.0.0/8 192.0.2.0/24
-inet_interfaces = 127.0.0.1
-inet_protocols = ipv4
-local_recipient_maps =
-alias_maps =
-alias_database =
-default_transport = smtp:[127.0.0.1]:{hop}
-relay_transport = smtp:[127.0.0.1]:{hop}
-smtp_host_lookup = native
-smtpd_authorized_xclient_hosts = 127.0.0.1
-disable_dns_lookups = yes
-smtputf8_enable = yes
-message_size_limit = 30000000
-maillog_file = {log}
-maillog_file_prefixes = {folder}
-minimal_backoff_time = 300s
-"""
-# The servers of Debian's master.cf that a test needs, with no chroot and our own port.
-_MASTER = """
-127.0.0.1:{port} inet n - n - - smtpd
-pickup    unix  n       -       n       1       1       pickup
-cleanup   unix  n       -       n       -       0       cleanup
-qmgr      unix  n       -       n       1       1       qmgr
-rewrite   unix  -       -       n       -       -       trivial-rewrite
-bounce    unix  -       -       n       -       0       bounce
-defer     unix  -       -       n       -       0       bounce
-trace     unix  -       -       n       -       0       bounce
-flush     unix  n       -       n       1000?   0       flush
-proxymap  unix  -       -       n       -       -       proxymap
-smtp      unix  -       -       n       -       -       smtp
-showq     unix  n       -       n       -       -       showq
-error     unix  -       -       n       -       -       error
-retry     unix  -       -       n       -       -       error
-anvil     unix  -       -       n       -       1       anvil
-postlog   unix-dgram n  -       n       -       1       postlogd
-"""
-_MOUNT = """
-set -e
-mount --make-rprivate /
-layer() {{ mount -t overlay overlay -o lowerdir="$1",upperdir={own}/$2,workdir={own}/$2.work "$3"; }}
-layer {unpacked}/usr:/usr usr /usr
-layer {unpacked}/etc:/etc etc /etc
-# A Python of root's own, as pyenv makes one, is to be had by the user mailscan too.
-layer /root root /root
-chmod 711 /root
-mount -t tmpfs -o size={room} tmpfs {own}/spool
-mount --bind {own}/spool /var/spool
-echo ready
-exec sleep 100000
-"""
+_READY = 20.0
 
 
-def unpacked() -> Path:
-    """The folder with Debian's postfix in it: fetched once."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or tempfile.gettempdir()) / "mailscan-tests" / "postfix"
-    if (cache / "usr/lib/postfix/sbin/master").exists():
-        return cache
-    try:
-        if os.geteuid():
-            raise OSError("Postfix is started by root only")
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=cache.parent) as name:
-            fetched, folder = Path(name), Path(name) / "root"
-            subprocess.run(["apt-get", "download", "-q", "postfix"], cwd=fetched, check=True, capture_output=True)
-            for package in fetched.glob("postfix_*.deb"):
-                subprocess.run(["dpkg", "-x", str(package), str(folder)], check=True)
-            if not cache.exists():
-                folder.rename(cache)
-    except (OSError, subprocess.CalledProcessError) as error:
-        words = f"Postfix is not to be had: {error} {getattr(error, 'stderr', '')!r}"
-        if os.environ.get("CI"):
-            pytest.fail(words)
-        pytest.skip(words)
-    return cache
+def commands(page: str, title: str = "## Install") -> str:
+    """The commands of the page's first sh block below that title."""
+    text = (PROJECT / "docs" / "mta" / f"{page}.md").read_text("utf-8").partition(title)[2]
+    found = re.search(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert found, (page, title)
+    return found[1]
+
+
+def page_check(page: str, server: str) -> str:
+    """The command that the page has for another host, with the tests' names."""
+    text = commands(page, "## Check")
+    assert "mx.example.com" in text
+    return (
+        text.replace("mx.example.com", server).replace("example.com", "rcpt.example").replace("you@rcpt", "jane@rcpt")
+    )
+
+
+def starter() -> str:
+    """The starter policy, with our domain in its rule about spamtraps."""
+    text = (PROJECT / "mailscan" / "starter.toml").read_text("utf-8")
+    return '[log]\nto = "none"\n' + text.replace('domains = ["example.com"]', 'domains = ["rcpt.example"]')
 
 
 class Postfix:
-    """The snippet `postfix`, and a next hop for all that it sends, bounces too."""
+    """The snippet `postfix`, by the commands of its page, and a next hop for all that it sends, bounces too."""
 
     name = "postfix"
     kind = "queue"
-    room = "200m"
+    main: tuple[str, ...] = _GATEWAY
+    last_sender = "joe@sender.example"
+    tells = frozenset(FACTS)
+    whole = True
 
     def start(self, site: Site) -> None:
         """Start it, with the snippet installed as it is printed."""
-        package = unpacked()
-        with socket.socket() as judged:
-            # Postfix would share the port with another one, and half of the mail would go there.
-            assert judged.connect_ex(("127.0.0.1", JUDGED)) != 0, f"somebody listens on 127.0.0.1:{JUDGED} already"
         self.site = site
-        self.hop = NextHop()
-        self.port = free_port()
-        self.own = Path(tempfile.mkdtemp(prefix="mailscan-postfix-"))
-        self.own.chmod(0o755)
-        self.log = self.own / "log"
-        for layer in ("usr", "etc", "root", "spool"):
-            (self.own / layer).mkdir()
-            (self.own / f"{layer}.work").mkdir()
-        script = _MOUNT.format(own=self.own, unpacked=package, room=self.room)
-        self.keeper = subprocess.Popen(["unshare", "-m", "sh", "-c", script], stdout=subprocess.PIPE)
-        assert self.keeper.stdout is not None
-        assert self.keeper.stdout.readline() == b"ready\n", "no mount namespace"
-        self.root = Path(f"/proc/{self.keeper.pid}/root")
+        self.options = f"--policy {site.policy} --timeout {TIMEOUT}"
+        self._stack = contextlib.ExitStack()
+        self.machine = self._stack.enter_context(Machine(root("bookworm", PACKAGES, ANSWERS)))
+        self.root = Path(f"/proc/{self.machine.pid}/root")
+        self.machine.share(site.folder)
+        site.python, site.within = "/usr/bin/python3", self.machine.inside()
+        site.become("well", {"policy.toml": '[log]\nto = "none"\n'})
+        self.inside("ln", "-s", str(site.command), "/usr/local/bin/mailscan")
+        with self.machine.outside():
+            self.hop = NextHop(CLIENT)
+        self._stack.callback(self.hop.close)
+        for user in USERS:
+            self.inside("useradd", "-m", "-s", "/bin/sh", user)
+        self.inside("chpasswd", input="".join(f"{user}:{PASSWORD}\n" for user in USERS).encode())
+        self.set(*_MAIN, *(line.format(hop=CLIENT, port=self.hop.port) for line in self.main))
+        self.inside("newaliases")
+        self.inside("/etc/init.d/postfix", "start")
         self.configure()
-        self.inside("postfix", "check")
-        self.inside("postfix", "start")
-        self.wait_for(self.port)
+        self.wait_for(25)
 
     def configure(self) -> None:
-        """Write what Debian's package would set up, and the snippet's files."""
-        etc = self.root / "etc"
-        for file, lines in (("passwd", _USERS), ("group", _GROUPS)):
-            (etc / file).write_text((etc / file).read_text().rstrip("\n") + lines)
-        facts = {"hop": self.hop.port, "log": self.log, "folder": self.own, "port": self.port}
-        (etc / "postfix" / "main.cf").write_text(_MAIN.format(**facts))
-        (etc / "postfix" / "master.cf").write_text(_MASTER.format(**facts))
-        shutil.copy(self.root / "usr/share/postfix/dynamicmaps.cf", etc / "postfix")
-        guard = etc / "postfix" / "mailscan.sh"
-        guard.write_bytes(self.site.snippet("postfix", 1))
-        guard.chmod(0o755)
-        for number, file in ((2, "master.cf"), (3, "main.cf")):
-            with open(etc / "postfix" / file, "ab") as out:
-                out.write(self.site.snippet("postfix", number))
-        self.inside(
-            "sh",
-            "-c",
-            "mkdir -p -m 755 /var/spool/mailscan-postfix && install -d -o postfix /var/spool/mailscan-postfix-data",
-        )
-        self.inside("postfix", "set-permissions", check=False)
+        """Do what the page says."""
+        self.install("postfix")
+
+    def install(self, page: str) -> None:
+        """Run the page's commands for installing it, with the tests' policy and timeout."""
+        self.inside("sh", "-e", input=commands(page).replace("mta-config", f"mta-config {self.options}").encode())
+
+    def set(self, *settings: str) -> None:
+        """Have them in main.cf."""
+        self.inside("postconf", "-e", *settings)
+
+    def reload(self) -> None:
+        """Have other settings obeyed at once."""
+        self.inside("postfix", "reload")
+        self.wait_for(25)
 
     def inside(self, *words: str, input: bytes = b"", check: bool = True) -> subprocess.CompletedProcess[bytes]:
         """Run a command where Postfix is installed."""
-        command = ["nsenter", f"--mount=/proc/{self.keeper.pid}/ns/mnt", "--wd=/", *words]
-        environ = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
-        done = subprocess.run(command, input=input, capture_output=True, check=False, env=environ)
+        done = self.machine.call(*words, octets=input, check=False)
         assert not check or done.returncode == 0, (shlex.join(words), done.stdout, done.stderr)
         return done
 
+    def log(self) -> str:
+        """What Postfix said so far."""
+        return self.machine.read("/var/log/postfix.log")
+
     def wait_for(self, port: int) -> None:
         """Until it answers."""
-        end = time.monotonic() + 20
+        end = time.monotonic() + _READY
         while time.monotonic() < end:
             try:
-                smtplib.SMTP("127.0.0.1", port, "client.example", timeout=10).quit()
+                with self.machine.loopback():
+                    smtplib.SMTP("127.0.0.1", port, HELO, timeout=10).quit()
                 return
             except OSError:
                 time.sleep(0.1)
-        raise AssertionError("Postfix does not answer: " + self.log.read_text("utf-8", "replace")[-2000:])
+        raise AssertionError("Postfix does not answer: " + self.log()[-2000:])
 
     def stop(self) -> None:
-        """Stop it, and have the namespace go."""
-        self.inside("postfix", "stop", check=False)
-        self.keeper.kill()
-        self.keeper.wait()
-        self.hop.close()
-        shutil.rmtree(self.own, ignore_errors=True)
+        """Stop it: the machine goes, and all that runs there."""
+        self._stack.close()
+
+    def client(self, loopback: bool = False, helo: str = HELO) -> smtplib.SMTP:
+        """A client's connection, which has said EHLO: the outside host's, or one of the machine's own."""
+        with self.machine.loopback() if loopback else self.machine.outside():
+            server = smtplib.SMTP("127.0.0.1" if loopback else SERVER, 25, helo, timeout=60)
+        server.ehlo()
+        return server
 
     def submit(self, sender: str, recipients: list[str], octets: bytes, local: bool = False) -> tuple[int, str]:
-        """See `Row`."""
+        """See `Row`; local mail is an ordinary user's."""
         if local:
-            done = self.inside("sendmail", "-i", "-f", sender, "--", *recipients, input=octets)
+            words = ("runuser", "-u", USERS[0], "--", "sendmail", "-i", "-f", sender, "--", *recipients)
+            done = self.inside(*words, input=octets, check=False)
             return done.returncode, (done.stdout + done.stderr).decode("utf-8", "replace")
-        with smtplib.SMTP("127.0.0.1", self.port, "client.example", timeout=60) as server:
-            server.ehlo()
-            code, text = server.mail(sender, ["BODY=8BITMIME"])
-            for recipient in recipients:
-                if code == 250:
-                    code, text = server.rcpt(recipient)
-            if code == 250:
-                code, text = server.data(octets.replace(b"\n", b"\r\n"))
-        return code, text.decode("utf-8", "replace")
+        with self.client() as server:
+            return transaction(server, sender, recipients, octets)
+
+    def open(self) -> None:
+        """See `Door`."""
+        self.machine.write("/etc/dovecot/conf.d/98-postfix.conf", _AUTH)
+        self.inside("sh", "-c", "doveadm reload 2> /dev/null || exec /etc/init.d/dovecot start > /dev/null 2>&1")
+        self.set(*_SASL)
+        self.reload()
+
+    def verify(self, on: bool) -> None:
+        """See `Door`."""
+        if on:
+            self.set(*_VERIFIED)
+        else:
+            self.inside("postconf", "-X", *(line.partition(" =")[0] for line in _VERIFIED))
+        self.reload()
+
+    def send(self, way: Way, sender: str, recipients: tuple[str, ...], octets: bytes) -> tuple[int, str]:
+        """See `Door`."""
+        if way.local:
+            return self.submit(sender, list(recipients), octets, local=True)
+        with self.client(way.loopback) as server:
+            if way.user:
+                server.login(way.user, PASSWORD)
+            return transaction(server, sender, list(recipients), octets)
+
+    def fates(self, sender: str, recipients: tuple[str, ...]) -> dict[str, Fate]:
+        """See `Door`."""
+        self.last_sender = sender
+        found = self.outcome()
+        assert not found.bounces and not found.deferred, (found, self.log()[-2000:])
+        return {
+            one: Fate(
+                "marked" if b"\nX-Mailscan-Verdict: reject 5.7.1 " in b"\n" + mail.octets else "delivered", mail.octets
+            )
+            for mail in found.delivered
+            for one in mail.recipients
+        }
 
     def queued(self) -> int:
         """How many mails lie in the queue; those that are being tried make it another number each time."""
-        queue = self.root / "var/spool/mailscan-postfix"
+        queue = self.root / "var/spool/postfix"
         held = {one: sum(1 for file in (queue / one).rglob("*") if file.is_file()) for one in ("deferred", "hold")}
         busy = sum(
             1 for one in ("maildrop", "incoming", "active") for file in (queue / one).rglob("*") if file.is_file()
@@ -230,4 +231,19 @@ class Postfix:
         self.inside("postsuper", "-d", "ALL", check=False)
         return found
 
-    last_sender = "joe@sender.example"
+    def wait(self, done: Callable[[], bool] = lambda: True, seconds: float = 30) -> None:
+        """Until nothing is under way, and `done`."""
+        end = time.monotonic() + seconds
+        while (self.queued() >= 10_000 or not done()) and time.monotonic() < end:
+            time.sleep(0.1)
+
+
+def transaction(server: smtplib.SMTP, sender: str, recipients: list[str], octets: bytes) -> tuple[int, str]:
+    """Hand in a mail whose lines end with LF; the first answer that is no yes, or the last one."""
+    code, text = server.mail(sender, ["BODY=8BITMIME"])
+    for recipient in recipients:
+        if code == 250:
+            code, text = server.rcpt(recipient)
+    if code == 250:
+        code, text = server.data(octets.replace(b"\n", b"\r\n"))
+    return code, text.decode("utf-8", "replace")

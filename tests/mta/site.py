@@ -18,6 +18,21 @@ from conftest import PROJECT
 
 # The seconds that mailscan is given in the tests; what is "slow" sleeps for longer.
 TIMEOUT = 4
+# What a shell says first, for a Python that does not start.
+_STARTS = {"pythonhome": "export PYTHONHOME=/nowhere", "memory": "ulimit -v 8000"}
+
+
+# Nobody ends it by asking, and it leaves two behind that hold what it holds, one of them in a session of its own.
+DEAF = "#!/bin/sh\ntrap '' TERM HUP\nsetsid sleep 20 &\nsleep 61.{number} &\nwait\n"
+
+
+def runs(words: str) -> bool:
+    """Whether a process of this machine has that command line."""
+    for one in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if one.read_bytes().replace(b"\0", b" ").strip() == words.encode():
+                return True
+    return False
 
 
 class Delivery(NamedTuple):
@@ -65,6 +80,9 @@ class Site:
         self.policy = folder / "policy.toml"
         self.full = folder / "full"
         self._lib = folder / "lib"
+        # The interpreter; and how a command is run where the mailer sees this folder, if that is another machine.
+        self.python = os.path.realpath(sys.executable)
+        self.within: list[str] = []
         folder.chmod(0o755)
         for one in (self.command.parent, self._lib, self.full):
             one.mkdir(mode=0o755)
@@ -84,7 +102,9 @@ class Site:
 
     def become(self, state: str, files: dict[str, str]) -> None:
         """Install what a column wants: `files` beside the policy, and the command `well`, `missing`, `cut` to nothing,
-        or `half` removed as by an interrupted upgrade, or `full`, with a temporary folder that has no room.
+        or `half` removed as by an interrupted upgrade, or `full`, with a temporary folder that has no room; or a Python
+        that does not start: its `interpreter` is missing, `pythonhome` is wrong in its environment, or it gets too
+        little `memory`.
         """
         self.command.unlink(missing_ok=True)
         for stale in self.folder.glob("*.py"):
@@ -100,8 +120,9 @@ class Site:
         if state == "half":
             cli.rename(away)
         # As pip's own script, but that no other mailscan on this machine can stand in for this one.
+        missing = "-of-another-version" if state == "interpreter" else ""
         self.command.write_text(
-            f"#!{os.path.realpath(sys.executable)} -Es\n"
+            f"#!{self.python}{missing} -Es\n"
             "import os, sys\n"
             f"sys.path.insert(0, {str(self._lib)!r})\n"
             + (f"os.environ['TMPDIR'] = {str(self.full)!r}\n" if state == "full" else "")
@@ -112,26 +133,33 @@ class Site:
         if state == "cut":
             self.command.write_bytes(b"")  # a shell runs that, and it ends with 0
         self.command.chmod(0o755)
+        if state in _STARTS:
+            whole = self.command.with_name("mailscan.py")
+            self.command.rename(whole)
+            self.command.write_text(f'#!/bin/sh\n{_STARTS[state]}\nexec {self.python} {whole} "$@"\n')
+            self.command.chmod(0o755)
 
     @contextlib.contextmanager
     def no_room(self) -> Iterator[None]:
         """A file system without room at `full`, while the block runs; needs root."""
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k,mode=1777", "tmpfs", str(self.full)], check=True)
+        fill = 'mount -t tmpfs -o size=16k,mode=1777 tmpfs "$0" && ! head -c 1m /dev/zero 2>/dev/null > "$0/filler"'
+        subprocess.run([*self.within, "sh", "-c", fill, str(self.full)], check=True)
         try:
-            with contextlib.suppress(OSError), open(self.full / "filler", "wb", buffering=0) as file:
-                while file.write(b"x" * 4096):
-                    pass
             yield
         finally:
-            subprocess.run(["umount", "-l", str(self.full)], check=True)
+            subprocess.run([*self.within, "umount", "-l", str(self.full)], check=True)
 
 
 class NextHop:
-    """An SMTP server on loopback that takes all mail and keeps it (RFC 5321, 8BITMIME, SMTPUTF8, SIZE)."""
+    """An SMTP server that keeps all mail that it takes (RFC 5321, 8BITMIME, SMTPUTF8, SIZE): what is for nobody@… it
+    does not take.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, address: str = "127.0.0.1") -> None:
         self.arrived: list[Delivery] = []
-        arrived = self.arrived
+        # What was asked for, and no mail followed: callouts.
+        self.asked: list[str] = []
+        arrived, asked = self.arrived, self.asked
 
         class Session(socketserver.StreamRequestHandler):
             def handle(self) -> None:
@@ -145,6 +173,8 @@ class NextHop:
                     elif word == "MAIL":
                         sender, recipients = _path(line), []
                         self.say("250 2.1.0 ok")
+                    elif word == "RCPT" and _path(line).startswith("nobody@"):
+                        self.say("550 5.1.1 no such user")
                     elif word == "RCPT":
                         recipients.append(_path(line))
                         self.say("250 2.1.5 ok")
@@ -152,8 +182,10 @@ class NextHop:
                         self.say("354 go on")
                         octets = self.take()
                         arrived.append(Delivery(sender, tuple(recipients), octets))
+                        recipients = []
                         self.say("250 2.0.0 taken")
                     elif word == "QUIT":
+                        asked.extend(recipients)
                         self.say("221 2.0.0 bye")
                         return
                     else:
@@ -172,7 +204,7 @@ class NextHop:
             allow_reuse_address = True
             daemon_threads = True
 
-        self._server = Server(("127.0.0.1", 0), Session)
+        self._server = Server((address, 0), Session)
         self.port = int(self._server.server_address[1])
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
