@@ -8,6 +8,7 @@ address is not loopback: what a test says of a door, it says of clients from the
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import fcntl
 import hashlib
 import itertools
@@ -28,6 +29,7 @@ _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _TOOLS = {"debootstrap": "debootstrap", "ip": "iproute2", "nsenter": "util-linux", "unshare": "util-linux"}
 _BASE = "python3,python3-pip,ca-certificates"
 _numbers = itertools.count()
+_CLONE_NEWNET = 0x40000000
 # Arguments: the kept root, and a folder for what is written. It is the machine's first process: all ends with it.
 _BOOT = """
 set -e
@@ -83,6 +85,23 @@ def root(suite: str, packages: tuple[str, ...] = (), answers: str = "") -> Path:
     except OSError as error:
         unavailable(f"no Debian {suite} of its own: {error}")
         raise
+
+
+@contextlib.contextmanager
+def _network(name: str) -> Iterator[None]:
+    """This thread is in that network namespace; sockets stay where they were made."""
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def enter(descriptor: int) -> None:
+        if libc.setns(descriptor, _CLONE_NEWNET):
+            raise OSError(ctypes.get_errno(), f"{name} cannot be entered")
+
+    with open("/proc/thread-self/ns/net", "rb") as ours, open(name, "rb") as other:
+        enter(other.fileno())
+        try:
+            yield
+        finally:
+            enter(ours.fileno())
 
 
 def _kept(folder: Path, make: Callable[[Path], None]) -> Path:
@@ -182,6 +201,24 @@ class Machine:
                 for device in ("lo", "eth0"):
                     _run("ip", "-n", one, "link", "set", device, "up")
             yield server
+
+    @contextlib.contextmanager
+    def outside(self) -> Iterator[None]:
+        """What this thread opens meanwhile are the outside host's sockets (198.51.100.1)."""
+        with _network(f"/run/netns/{self.ident}c"):
+            yield
+
+    @contextlib.contextmanager
+    def loopback(self) -> Iterator[None]:
+        """What this thread opens meanwhile are the machine's own sockets."""
+        with _network(f"/proc/{self.pid}/ns/net"):
+            yield
+
+    def share(self, folder: Path) -> None:
+        """Have a folder that is here at the same path there."""
+        self.call("mkdir", "-p", str(folder))
+        where = f"/proc/{self.pid}/root{folder}"
+        _run("nsenter", f"--target={self.pid}", "--mount", "mount", "--bind", str(folder), where)
 
     def inside(self, *words: str) -> list[str]:
         """The command that runs `words` on the machine."""

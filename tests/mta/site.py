@@ -65,6 +65,9 @@ class Site:
         self.policy = folder / "policy.toml"
         self.full = folder / "full"
         self._lib = folder / "lib"
+        # The interpreter; and how a command is run where the mailer sees this folder, if that is another machine.
+        self.python = os.path.realpath(sys.executable)
+        self.within: list[str] = []
         folder.chmod(0o755)
         for one in (self.command.parent, self._lib, self.full):
             one.mkdir(mode=0o755)
@@ -101,7 +104,7 @@ class Site:
             cli.rename(away)
         # As pip's own script, but that no other mailscan on this machine can stand in for this one.
         self.command.write_text(
-            f"#!{os.path.realpath(sys.executable)} -Es\n"
+            f"#!{self.python} -Es\n"
             "import os, sys\n"
             f"sys.path.insert(0, {str(self._lib)!r})\n"
             + (f"os.environ['TMPDIR'] = {str(self.full)!r}\n" if state == "full" else "")
@@ -116,22 +119,24 @@ class Site:
     @contextlib.contextmanager
     def no_room(self) -> Iterator[None]:
         """A file system without room at `full`, while the block runs; needs root."""
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k,mode=1777", "tmpfs", str(self.full)], check=True)
+        fill = 'mount -t tmpfs -o size=16k,mode=1777 tmpfs "$0" && ! head -c 1m /dev/zero 2>/dev/null > "$0/filler"'
+        subprocess.run([*self.within, "sh", "-c", fill, str(self.full)], check=True)
         try:
-            with contextlib.suppress(OSError), open(self.full / "filler", "wb", buffering=0) as file:
-                while file.write(b"x" * 4096):
-                    pass
             yield
         finally:
-            subprocess.run(["umount", "-l", str(self.full)], check=True)
+            subprocess.run([*self.within, "umount", "-l", str(self.full)], check=True)
 
 
 class NextHop:
-    """An SMTP server on loopback that takes all mail and keeps it (RFC 5321, 8BITMIME, SMTPUTF8, SIZE)."""
+    """An SMTP server that keeps all mail that it takes (RFC 5321, 8BITMIME, SMTPUTF8, SIZE): what is for nobody@… it
+    does not take.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, address: str = "127.0.0.1") -> None:
         self.arrived: list[Delivery] = []
-        arrived = self.arrived
+        # What was asked for, and no mail followed: callouts.
+        self.asked: list[str] = []
+        arrived, asked = self.arrived, self.asked
 
         class Session(socketserver.StreamRequestHandler):
             def handle(self) -> None:
@@ -145,6 +150,8 @@ class NextHop:
                     elif word == "MAIL":
                         sender, recipients = _path(line), []
                         self.say("250 2.1.0 ok")
+                    elif word == "RCPT" and _path(line).startswith("nobody@"):
+                        self.say("550 5.1.1 no such user")
                     elif word == "RCPT":
                         recipients.append(_path(line))
                         self.say("250 2.1.5 ok")
@@ -152,8 +159,10 @@ class NextHop:
                         self.say("354 go on")
                         octets = self.take()
                         arrived.append(Delivery(sender, tuple(recipients), octets))
+                        recipients = []
                         self.say("250 2.0.0 taken")
                     elif word == "QUIT":
+                        asked.extend(recipients)
                         self.say("221 2.0.0 bye")
                         return
                     else:
@@ -172,7 +181,7 @@ class NextHop:
             allow_reuse_address = True
             daemon_threads = True
 
-        self._server = Server(("127.0.0.1", 0), Session)
+        self._server = Server((address, 0), Session)
         self.port = int(self._server.server_address[1])
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
