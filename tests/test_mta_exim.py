@@ -318,3 +318,27 @@ def test_the_check_of_the_page_tests_the_envelope(row: Exim) -> None:
         assert done.returncode == 0 and b"X-Mailscan-Verdict: reject" in outcome.delivered[0].octets
     else:
         assert b"550" in done.stderr and b"5.7.1" in done.stderr and not outcome.delivered
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name, indirect=True)
+def test_a_policy_that_exims_user_cannot_read_is_told(row: Exim) -> None:
+    """By the users that Debian's packages and the page's commands made."""
+    row.site.become("well", COLUMNS[0].files())
+    user, policy = "mailscan" if row.name == "exim-pipe" else "Debian-exim", str(row.site.policy)
+    told = ("mailscan", "mta-config", row.name, "--file", "1")
+    assert row.machine.call(*told, "--policy", policy).stderr == b""
+    row.machine.call("chgrp", user, policy)
+    for mode, closed in (("640", False), ("600", True), ("604", True)):
+        row.machine.call("chmod", mode, policy)
+        said = row.machine.call(*told, "--policy", policy).stderr.decode()
+        assert (f"{user} cannot read {policy}: {policy} is closed" in said) == closed == bool(said), (mode, said)
+    row.machine.call("chgrp", "root", policy)
+    # Where mailscan looks by itself.
+    row.machine.call("install", "-d", "-m", "700", "/etc/mailscan")
+    row.machine.write("/etc/mailscan/policy.toml", "")
+    try:
+        assert (
+            f"{user} cannot read /etc/mailscan/policy.toml: /etc/mailscan is" in row.machine.call(*told).stderr.decode()
+        )
+    finally:
+        row.machine.call("rm", "-r", "/etc/mailscan")
