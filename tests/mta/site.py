@@ -18,6 +18,21 @@ from conftest import PROJECT
 
 # The seconds that mailscan is given in the tests; what is "slow" sleeps for longer.
 TIMEOUT = 4
+# What a shell says first, for a Python that does not start.
+_STARTS = {"pythonhome": "export PYTHONHOME=/nowhere", "memory": "ulimit -v 8000"}
+
+
+# Nobody ends it by asking, and it leaves two behind that hold what it holds, one of them in a session of its own.
+DEAF = "#!/bin/sh\ntrap '' TERM HUP\nsetsid sleep 20 &\nsleep 61.{number} &\nwait\n"
+
+
+def runs(words: str) -> bool:
+    """Whether a process of this machine has that command line."""
+    for one in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if one.read_bytes().replace(b"\0", b" ").strip() == words.encode():
+                return True
+    return False
 
 
 class Delivery(NamedTuple):
@@ -87,7 +102,9 @@ class Site:
 
     def become(self, state: str, files: dict[str, str]) -> None:
         """Install what a column wants: `files` beside the policy, and the command `well`, `missing`, `cut` to nothing,
-        or `half` removed as by an interrupted upgrade, or `full`, with a temporary folder that has no room.
+        or `half` removed as by an interrupted upgrade, or `full`, with a temporary folder that has no room; or a Python
+        that does not start: its `interpreter` is missing, `pythonhome` is wrong in its environment, or it gets too
+        little `memory`.
         """
         self.command.unlink(missing_ok=True)
         for stale in self.folder.glob("*.py"):
@@ -103,8 +120,9 @@ class Site:
         if state == "half":
             cli.rename(away)
         # As pip's own script, but that no other mailscan on this machine can stand in for this one.
+        missing = "-of-another-version" if state == "interpreter" else ""
         self.command.write_text(
-            f"#!{self.python} -Es\n"
+            f"#!{self.python}{missing} -Es\n"
             "import os, sys\n"
             f"sys.path.insert(0, {str(self._lib)!r})\n"
             + (f"os.environ['TMPDIR'] = {str(self.full)!r}\n" if state == "full" else "")
@@ -115,6 +133,11 @@ class Site:
         if state == "cut":
             self.command.write_bytes(b"")  # a shell runs that, and it ends with 0
         self.command.chmod(0o755)
+        if state in _STARTS:
+            whole = self.command.with_name("mailscan.py")
+            self.command.rename(whole)
+            self.command.write_text(f'#!/bin/sh\n{_STARTS[state]}\nexec {self.python} {whole} "$@"\n')
+            self.command.chmod(0o755)
 
     @contextlib.contextmanager
     def no_room(self) -> Iterator[None]:

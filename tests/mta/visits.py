@@ -6,7 +6,7 @@ The columns (mta.columns) are about what can go wrong; these are about the facts
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple, Protocol
 from urllib.parse import unquote
 
 from mta.site import Outcome, Site
@@ -92,7 +92,6 @@ VISITS = (
 )
 
 
-@runtime_checkable
 class Door(Protocol):
     """A row whose mailer is its distribution's, on a machine."""
 
