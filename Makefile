@@ -29,6 +29,7 @@ bless: .venv/made
 
 matrix: .venv/made
 	cd tests && ../$(BIN)/python -m mta.matrix
+	cd tests && ../$(BIN)/python -m mta.told
 
 bench: .venv/made
 	$(BIN)/python -m bench.startup

@@ -1,10 +1,12 @@
-"""Whether everything a policy needs is there and answers rightly: its filters' servers, libmagic, decoders, the log."""
+"""Whether everything a policy needs is there and answers rightly: its filters' servers, libmagic, decoders, the log,
+and what a mailer's configuration says."""
 
 from __future__ import annotations
 
 import os
 import time
 
+from mailscan import eximfiles
 from mailscan.errors import FilterError, MailscanError, OutOfTime, place_of
 from mailscan.probe import Probe, probe
 from mailscan.timer import Limit
@@ -83,6 +85,7 @@ def _machine(policy: Policy) -> Iterator[Probe]:
         yield probe("libmagic knows a program", _libmagic)
         yield from _decoders()
     yield probe(f"log: {policy.log.to}", lambda: _log(policy.log.to))
+    yield from eximfiles.probes()
 
 
 def _libmagic() -> str:

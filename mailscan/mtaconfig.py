@@ -23,25 +23,31 @@ _PLAIN = re.compile(r"/[A-Za-z0-9/._+-]*")
 
 class Door:
     """One way to be called: `title` for a list, `timeout` in seconds, the `most` that is below the mailer's own limit,
-    and whether it needs the resident daemon.
+    whether it needs the resident daemon, and whom mailscan runs as there: the first of `users` that is on the machine.
     """
 
-    __slots__ = ("title", "timeout", "most", "daemon")
+    __slots__ = ("title", "timeout", "most", "daemon", "users")
 
-    def __init__(self, title: str, timeout: int = 50, most: int = 0, daemon: bool = False) -> None:
+    def __init__(
+        self, title: str, timeout: int = 50, most: int = 0, daemon: bool = False, users: tuple[str, ...] = ()
+    ) -> None:
         self.title = title
         self.timeout = timeout
         self.most = most or timeout
         self.daemon = daemon
+        self.users = users
 
+
+# Debian's, Red Hat's, FreeBSD's.
+_EXIM = ("Debian-exim", "exim", "mailnull")
 
 DOORS: Mapping[str, Door] = {
-    "exim": Door("Exim, a process for each message in the DATA ACL"),
-    "exim-pipe": Door("Exim, a pipe transport after the queue, through `mailscan deliver`", 240),
-    "exim-local-scan": Door("Exim, a small C plug-in for local_scan", 240),
+    "exim": Door("Exim, a process for each message in the DATA ACL", users=_EXIM),
+    "exim-pipe": Door("Exim, a pipe transport after the queue, through `mailscan deliver`", 240, users=("mailscan",)),
+    "exim-local-scan": Door("Exim, a small C plug-in for local_scan", 240, users=_EXIM),
     "exim-daemon": Door("Exim, ${readsocket} in the DATA ACL", daemon=True),
     "exim-spamd": Door("Exim, its `spam` condition", daemon=True),
-    "postfix": Door("Postfix, a content filter by pipe(8), through `mailscan deliver`", 240, 800),
+    "postfix": Door("Postfix, a content filter by pipe(8), through `mailscan deliver`", 240, 800, users=("mailscan",)),
     "postfix-milter": Door("Postfix, as a milter", daemon=True),
     "sendmail": Door("Sendmail, as a milter", daemon=True),
     "procmail": Door("procmail, a recipe", 50, 900),

@@ -96,10 +96,10 @@ def unbound(folder: Path, records: Iterable[tuple[str, str, str]], silent: Itera
 
 
 @contextmanager
-def scripted(reply: Callable[[dns.message.Message, bool], list[bytes]]) -> Iterator[int]:
+def scripted(reply: Callable[[dns.message.Message, bool], list[bytes]], port: int = 0) -> Iterator[int]:
     """A server that answers each query with the messages that `reply(query, over_tcp)` gives, whatever they are."""
     with socket.socket() as streams, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams:
-        streams.bind(("127.0.0.1", 0))
+        streams.bind(("127.0.0.1", port))
         port = streams.getsockname()[1]
         datagrams.bind(("127.0.0.1", port))  # hardly anybody else uses UDP there
         streams.listen()

@@ -17,13 +17,15 @@ FROM = b"From MAILER-DAEMON Mon Jan 01 00:00:00 2024\n"
     [
         b"",
         FROM,
-        FROM + b"\nX-Envelope-From: <a@b>\n",
-        # Exim's line is the only one that makes them envelope: anybody can write the fields.
+        FROM + b"\nX-Envelope-To: <a@b>\n",
         b"X-Envelope-From: <a@b>\nX-Envelope-To: c@d\n\n",
-        b"From a@b Mon Jan 01 00:00:00 2024\nX-Envelope-From: <a@b>\n\n",
-        b"From MAILER-DAEMON\nX-Envelope-From: <a@b>\n\n",
+        b">From a@b Mon Jan 01 00:00:00 2024\nX-Envelope-To: <a@b>\n\n",
+        b"From: a@b\nX-Envelope-To: <a@b>\n\n",
+        b"From a@b X-Envelope-To: <a@b>",
+        # Exim writes the recipients always, and nothing between.
+        FROM + b"X-Envelope-From: <a@b>\nSubject: x\nX-Envelope-To: c@d\n\n",
         FROM + b"Subject: x\nX-Envelope-From: <a@b>\nX-Envelope-To: c@d\n\n",
-        FROM + b" X-Envelope-From: <a@b>\n",
+        FROM + b" X-Envelope-To: <a@b>\n",
     ],
 )
 def test_what_is_no_envelope(raw: bytes) -> None:
@@ -44,6 +46,13 @@ def test_exims_envelope_is_believed_once_each() -> None:
     assert believed(own.replace(b"\n", b"\r\n") + rest) == ("a@b", ["c@d", '"e, f"@g'], rest)
 
 
+@pytest.mark.parametrize("address", [b"MAILER-DAEMON", b"joe@example.org", b'"a b\\" c"@example.org', b"\xc3\xbc@x"])
+def test_exims_first_line_has_whatever_the_return_path_is(address: bytes) -> None:
+    """Recipient verification, as Debian's configuration has it before the DATA ACL, sets it."""
+    first = b"From " + address + b" Mon Jan 01 00:00:00 2024\n"
+    assert spooled_envelope(first + b"X-Envelope-To: c@d\n\n") == ("", ["c@d"], len(first) + 19)
+
+
 def test_recipients_without_a_sender_mean_the_null_sender() -> None:
     assert believed(b"X-Envelope-To: c@d\n\n") == ("", ["c@d"], b"\n")
     # Exim writes no sender for a bounce: the field that follows is the bounce's own.
@@ -56,14 +65,14 @@ def test_a_continuation_line_is_the_senders() -> None:
 
 
 def test_an_envelope_without_a_message() -> None:
-    assert believed(b"X-Envelope-From: <a@b>") == ("a@b", [], b"")
+    assert believed(b"X-Envelope-From: <a@b>\nX-Envelope-To: c@d") == ("a@b", ["c@d"], b"")
 
 
 @given(st.binary(max_size=80))
 def test_any_octets(raw: bytes) -> None:
     spooled_envelope(raw)
-    found = spooled_envelope(FROM + b"X-Envelope-From:" + raw)
-    assert found is not None and len(FROM) < found[2] <= len(FROM) + 16 + len(raw)
+    found = spooled_envelope(FROM + b"X-Envelope-To:" + raw)
+    assert found is not None and len(FROM) < found[2] <= len(FROM) + 14 + len(raw)
 
 
 def test_lists_as_exim_joins_them() -> None:

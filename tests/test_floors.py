@@ -53,7 +53,18 @@ FLOORS: tuple[set[str], ...] = (
     | {"filetype", "inside", "wire", "mailboxes"},
     {"filters", "userfile", "own", "elspy"},
     {"rule", "doctor", "doubts", "starter", "policy", "pipeline", "cases"}
-    | {"render", "outgoing", "document", "explain", "journal", "structure", "reinject", "slips", "mtaconfig"},
+    | {
+        "render",
+        "outgoing",
+        "document",
+        "explain",
+        "journal",
+        "structure",
+        "reinject",
+        "slips",
+        "mtaconfig",
+        "eximfiles",
+    },
     {"cli", "audit", "report", "__main__"},
 )
 DOORS_ONLY = {"click", "rich"}

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from running import mailscan
 
+from mailscan.cli import reach
 from mailscan.errors import MailscanError
 from mailscan.mtaconfig import DOORS, Snippet, snippet
 
@@ -56,6 +60,80 @@ def test_what_other_users_cannot_run_is_told(closed: str) -> None:
             assert done.status == 0 and f"{place}/{command}".encode() in done.out
             told = f"cannot run {place}/{command}: {place}/{closed} is closed to them" if closed else ""
             assert told in done.err and bool(done.err) == bool(closed), (command, done.err)
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A folder that every user can reach, with a policy, a list and Python of its own; pytest's own is closed."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        place = Path(name)
+        (place / "etc/lists").mkdir(parents=True)
+        (place / "etc/lists/denied").write_text("joe@example.org\n")
+        (place / "etc/own.py").write_text("def check(mail, outside):\n    return None\n")
+        rules = ('use = "match"\nsenders = ["file:lists/denied"]\naction = "reject"', 'use = "./own.py"')
+        (place / "etc/policy.toml").write_text("".join(f"[[filter]]\n{rule}\n" for rule in rules))
+        (place / "link").symlink_to(place / "far")
+        (place / "far").symlink_to("etc")
+        for path in (place, *place.rglob("*")):
+            path.chmod(0o755 if path.is_dir() else 0o644)
+        yield place
+
+
+def warned(place: Path, policy: str, door: str = "procmail") -> list[str]:
+    done = mailscan("mta-config", door, "--command", "/bin/sh", "--policy", f"{place}/{policy}")
+    assert done.status == 0 and f"--policy {place}/{policy}".encode() in done.out
+    return done.err.splitlines()
+
+
+@pytest.mark.parametrize("way", ["etc", "link"])
+@pytest.mark.parametrize("closed", ["", ".", "etc", "etc/policy.toml", "etc/lists", "etc/lists/denied", "etc/own.py"])
+def test_a_policy_that_others_cannot_read_is_told(closed: str, way: str, place: Path) -> None:
+    """And what it names: every mail would be put off."""
+    assert warned(place, f"{way}/policy.toml") == []
+    if not closed:
+        return
+    (place / closed).chmod(0o700 if (place / closed).is_dir() else 0o600)
+    told = warned(place, f"{way}/policy.toml")
+    assert told and all(" is closed to them; every mail is put off until" in line for line in told)
+    where = place / closed
+    assert any(
+        line.startswith("mailscan: other users, as a mailer's, cannot read ") and f": {where} is" in line
+        for line in told
+    )
+
+
+@pytest.mark.parametrize("policy", ["etc/none.toml", "nowhere/policy.toml", "etc"])
+def test_a_policy_that_is_none_is_told(policy: str, place: Path) -> None:
+    (line,) = warned(place, policy)
+    assert f"{place}/{policy}" in line and ("there is no" in line or "is a directory" in line)
+
+
+def test_whose_group_may_read_it_is_counted(place: Path) -> None:
+    """As /etc/mailscan would be for Exim's user alone."""
+    entry = pwd.getpwnam("nobody")
+    (place / "etc/policy.toml").chmod(0o640)
+    assert reach.closed(f"{place}/etc/policy.toml", reach.reader(["no-such-user", "nobody"]), reach.READ)
+    facts = os.stat(place / "etc/policy.toml")
+    member = reach.Reader("nobody", entry.pw_uid, frozenset([facts.st_gid]))
+    owner = reach.Reader("owner", facts.st_uid)
+    assert reach.closed(f"{place}/etc/policy.toml", member, reach.READ) == ""
+    assert reach.closed(f"{place}/etc/policy.toml", owner, reach.READ) == ""
+    # What a group is refused is not made up for by what all others may.
+    (place / "etc/policy.toml").chmod(0o604)
+    assert reach.closed(f"{place}/etc/policy.toml", member, reach.READ) == f"{place}/etc/policy.toml"
+
+
+def test_a_loop_of_links_is_no_way(place: Path) -> None:
+    (place / "a").symlink_to("b")
+    (place / "b").symlink_to("a")
+    assert reach.closed(f"{place}/a/x", reach.Reader(), reach.READ)
+
+
+def test_a_script_that_can_be_run_and_not_read_is_told(place: Path) -> None:
+    (place / "mailscan").write_text("#!/bin/sh\n")
+    (place / "mailscan").chmod(0o711)
+    done = mailscan("mta-config", "procmail", "--command", f"{place}/mailscan")
+    assert f"cannot run {place}/mailscan: {place}/mailscan is closed to them" in done.err
 
 
 @pytest.mark.parametrize("seconds", ["0", "nan", "-3", "4000"])

@@ -42,16 +42,67 @@ def test_a_trap_is_refused_in_every_format() -> None:
     assert mailscan(*trap, "--soft-exit").status == 0
 
 
-def test_exims_envelope_speaks_only_where_the_caller_does_not() -> None:
-    spooled = b"From MAILER-DAEMON now\nX-Envelope-From: <a@b>\nX-Envelope-To: spamtrap@example.com\n" + LETTER
-    assert mailscan(stdin=spooled).status == 77
-    assert mailscan("--sender", "a@b", stdin=spooled).status == 0
-    assert mailscan("--rcpt", "", stdin=spooled).status == 0
-    assert mailscan(stdin=spooled.partition(b"\n")[2]).status == 0
-    # Given, the fields are the message's own, and printed.
-    assert mailscan("--rcpt", "a@b", "--format", "message", stdin=spooled).out == spooled
+FIRST = b"From joe@example.org Mon Nov 30 10:00:00 2026\n"
+SPOOLED = FIRST + b"X-Envelope-From: <a@b>\nX-Envelope-To: spamtrap@example.com\n" + LETTER
+
+
+@pytest.mark.parametrize("first", [FIRST, b"From MAILER-DAEMON now\n"])
+def test_exims_envelope_is_believed_where_the_caller_says_that_it_is_one(first: bytes, tmp_path: Path) -> None:
+    spooled = SPOOLED.replace(FIRST, first)
+    path = tmp_path / "spooled.eml"
+    path.write_bytes(spooled)
+    assert mailscan("--exim-spool", stdin=spooled).status == 77
+    assert mailscan("--exim-spool", "--file", str(path)).status == 77
+    # The command line outranks it, fact by fact.
+    assert mailscan("--exim-spool", "--sender", "a@b", stdin=spooled).status == 77
+    assert mailscan("--exim-spool", "--rcpt", "joe@x", stdin=spooled).status == 0
     to_joe = spooled.replace(b"spamtrap@", b"joe@")
-    assert mailscan("--format", "message", stdin=to_joe).out == b"From MAILER-DAEMON now\n" + LETTER
+    assert mailscan("--exim-spool", "--format", "message", stdin=to_joe).out == first + LETTER
+    null = spooled.replace(b"X-Envelope-From: <a@b>\n", b"")
+    assert mailscan("--exim-spool", stdin=null).status == 77
+    # What the sender wrote below it, one more of the same name too, is a header field.
+    forged = to_joe.replace(LETTER, b"X-Envelope-To: spamtrap@example.com\n" + LETTER)
+    assert mailscan("--exim-spool", stdin=forged).status == 0
+    assert (
+        mailscan("--exim-spool", "--format", "message", stdin=forged).out
+        == first + forged.partition(b"joe@example.com\n")[2]
+    )
+
+
+@pytest.mark.parametrize("first", [FIRST, b"From MAILER-DAEMON now\n", b""])
+def test_elsewhere_these_are_header_fields(first: bytes, tmp_path: Path) -> None:
+    """A script may pipe in mail of the null sender, which begins as a spool file does."""
+    spooled = SPOOLED.replace(FIRST, first)
+    for words in ((), ("--sender", "a@b"), ("--rcpt", ""), ("--rcpt", "joe@x")):
+        assert mailscan(*words, stdin=spooled).status == 0
+        assert mailscan(*words, "--format", "message", stdin=spooled).out == spooled
+    path = tmp_path / "mail.eml"
+    path.write_bytes(spooled)
+    assert mailscan("--file", str(path), "--rcpt", "joe@x").status == 0
+
+
+@pytest.mark.parametrize("first", [FIRST, b"From MAILER-DAEMON now\n"])
+@pytest.mark.parametrize("field", [b"X-Envelope-From: <a@b>\n", b""])
+def test_an_acl_from_before_the_option_does_not_judge_without_an_envelope(
+    first: bytes, field: bytes, tmp_path: Path
+) -> None:
+    path = tmp_path / "1.eml"
+    path.write_bytes(first + field + b"X-Envelope-To: joe@example.com\n" + LETTER)
+    for words in ((), ("--sender", "a@b"), ("--client-ip", "192.0.2.1")):
+        failed(mailscan("--file", str(path), *words), "say --exim-spool.*mta-config exim")
+    said = mailscan("--file", str(path), "--format", "kv", "--soft-exit")
+    assert said.status == 0 and said.out.startswith(b"verdict=tempfail ") and b"--exim-spool" in said.out
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [LETTER, FIRST + LETTER, FIRST + b"X-Envelope-From: <a@b>\n" + LETTER, FIRST + b"X-Envelope-To: \n" + LETTER],
+)
+def test_what_is_no_spool_file_is_not_judged_as_one(octets: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "1.eml"
+    path.write_bytes(octets)
+    failed(mailscan("--exim-spool", "--file", str(path)), "--exim-spool: .*1.eml is no spool file of Exim's")
+    failed(mailscan("--exim-spool", stdin=octets), "--exim-spool: the message is no spool file")
 
 
 def test_facts_that_are_not_known_are_not_asked_about() -> None:

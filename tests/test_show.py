@@ -230,6 +230,13 @@ def test_large_mail_is_shown_in_a_moment(everything: bool) -> None:
     assert time.monotonic() - began < 20
 
 
+def test_exims_envelope_is_the_messages_own_unless_it_is_said_to_be_exims(tmp_path: Path) -> None:
+    path = tmp_path / "1.eml"
+    path.write_bytes(b"From joe@example.org now\nX-Envelope-From: <a@b>\nX-Envelope-To: spamtrap@example.com\n" + PLAIN)
+    assert b"Spam not wanted here" in mailscan("show", "--exim-spool", str(path)).out
+    assert b"Spam not wanted here" not in mailscan("show", "--rules", str(path)).out
+
+
 @given(st.binary(max_size=400) | st.lists(st.sampled_from(NESTED.split(b"\n")), max_size=30).map(b"\n".join))
 def test_any_octets_can_be_taken_apart(raw: bytes) -> None:
     said = taken_apart(raw)

@@ -23,7 +23,7 @@ _LAST_WORDS = {
     b'"rule": "", "would": "", "quarantine": "", "score": 0.0, "edits": {"add": [], "remove": [], "change": [], '
     b'"rcpt_add": [], "rcpt_remove": [], "body": null}, "rules": [], "error": "mailscan is not whole"}\n',
 }
-_FLAGS = ("--soft-exit", "--explain", "--help", "--version")
+_FLAGS = ("--soft-exit", "--exim-spool", "--explain", "--help", "--version")
 
 
 def main() -> NoReturn:

@@ -9,13 +9,17 @@ from contextlib import suppress
 
 import click
 
+from mailscan.cli.reach import READ, RUN, RUN_SCRIPT, Reader, closed, reader
 from mailscan.errors import MailscanError
 from mailscan.mtaconfig import DOORS, snippet
+from mailscan.policy import load_policy
+from mailscan.trusted import Copies
 
 HELP = """Print the configuration that the mailer NAME needs to call mailscan; without NAME, list them.
 
 What is printed is what the tests install in the real mailers. It consists of files, each below a line that says where
-it belongs; --file writes one of them alone, to be installed as it is.
+it belongs; --file writes one of them alone, to be installed as it is. It is told what the mailer's user cannot run or
+read.
 
 \b
 Examples:
@@ -23,6 +27,10 @@ Examples:
   mailscan mta-config postfix --policy /etc/mailscan/policy.toml
   mailscan mta-config postfix --file 1 > /etc/postfix/mailscan.sh
 """
+
+
+# Where every user's mailscan looks.
+_POLICY = "/etc/mailscan/policy.toml"
 
 
 def _command() -> str:
@@ -33,7 +41,7 @@ def _command() -> str:
     return shutil.which("mailscan") or os.path.join(os.path.dirname(sys.executable), "mailscan")
 
 
-def _unreachable(path: str) -> str:
+def _unreachable(path: str, who: Reader) -> str:
     """Why a mailer's user may not be able to run the command, in words; "" if nothing speaks against it."""
     if not os.path.isfile(path):
         return f"there is no {path}"
@@ -43,21 +51,43 @@ def _unreachable(path: str) -> str:
         # Of a virtual environment, whose python may lie in the home of who made it.
         if first.startswith(b"#!/") and os.path.isfile(interpreter := os.fsdecode(first[2:].split()[0])):
             programs.append(interpreter)
-    for closed in filter(None, map(_closed, programs)):
-        return f"other users, as a mailer's, cannot run {path}: {closed} is closed to them"
+    for program in programs:
+        if where := closed(program, who, RUN_SCRIPT if _is_script(program) else RUN):
+            return f"{who.name} cannot run {path}: {where} is closed to them"
     return ""
 
 
-def _closed(path: str) -> str:
-    """The file or folder that keeps other users from the program at `path`, on its way or behind its links; or ""."""
-    for here in (os.path.dirname(path), os.path.realpath(path)):
-        while True:
-            if not os.stat(here).st_mode & 0o001:
-                return here
-            if here == os.path.dirname(here):
-                break
-            here = os.path.dirname(here)
-    return ""
+def _is_script(path: str) -> bool:
+    """Whether its interpreter reads it."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(2) == b"#!"
+    except OSError:
+        return False
+
+
+def _unread(policy: str | None, who: Reader) -> list[str]:
+    """Why a mailer's user may not have the policy, a line each."""
+    path = policy or _POLICY
+    if policy is None and not os.path.lexists(path):
+        return []  # the starter policy
+    if not os.path.exists(path):
+        return [f"there is no {path}"]
+    if os.path.isdir(path):
+        return [f"{path} is a directory, and a policy file is wanted"]
+    with Copies() as copies, suppress(MailscanError):
+        load_policy(path)
+    # Its lists and its own Python are read for every mail too.
+    blocked = [(one, closed(one, who, READ)) for one in dict.fromkeys([path, *copies.files])]
+    return [f"{who.name} cannot read {one}: {where} is closed to them" for one, where in blocked if where]
+
+
+def _warn(command: str, policy: str | None, who: Reader) -> None:
+    """Say what keeps all mail waiting once this is installed."""
+    if why := _unreachable(command, who):
+        click.echo(f"mailscan: {why}; --command names another, README tells how to install for the machine", err=True)
+    for why in _unread(policy, who):
+        click.echo(f"mailscan: {why}; every mail is put off until it can be read", err=True)
 
 
 @click.command("mta-config", help=HELP, short_help="Print the configuration that a mailer needs.")
@@ -79,8 +109,8 @@ def mta_config(
         return
     command = command or _command()
     printed = snippet(name, command, policy, timeout)
-    if (why := _unreachable(command)) and name != "mutt":
-        click.echo(f"mailscan: {why}; --command names another, README tells how to install for the machine", err=True)
+    if name != "mutt":
+        _warn(command, policy, reader(DOORS[name].users))
     if number is None:
         click.echo(printed.text, nl=False)
     elif not 1 <= number <= len(printed.files):

@@ -69,6 +69,12 @@ SCAN_OPTIONS = (
     ScanOption("--queue-id", "ID", "The mailer's own id of this mail, for the log."),
     ScanOption("--info", "NAME=VALUE", "Any other fact of the session.", repeatable=True),
     ScanOption("--file", "PATH", "Read the message from PATH, not from standard input."),
+    ScanOption(
+        "--exim-spool",
+        "",
+        "The message is a file that Exim wrote for content scanning: believe the X-Envelope-From and X-Envelope-To"
+        " above it.",
+    ),
     ScanOption("--policy", "PATH", POLICY_HELP),
     ScanOption("--format", "FORMAT", "What standard output carries.", choices=FORMATS, default="text"),
     ScanOption("--soft-exit", "", "Exit with 0 once the verdict was written, whatever it is."),
@@ -79,9 +85,9 @@ SCAN_OPTIONS = (
 )
 
 
-# What `deliver` takes instead of `--file`, `--format` and `--soft-exit`.
+# What `deliver` takes instead of these, which do not go with what it is for.
 DELIVER_OPTIONS = (
-    *(one for one in SCAN_OPTIONS if one.name not in ("--file", "--format", "--soft-exit")),
+    *(one for one in SCAN_OPTIONS if one.name not in ("--file", "--exim-spool", "--format", "--soft-exit")),
     ScanOption(
         "--on-reject",
         "WHAT",
@@ -107,6 +113,8 @@ class Request:
     __slots__ = (
         "envelope",
         "enveloped",
+        "addressed",
+        "exim_spool",
         "file",
         "policy",
         "format",
@@ -127,8 +135,10 @@ class Request:
         self.record = _text(values, "record")
         self.replay = _text(values, "replay")
         self.timeout = _timeout(_text(values, "timeout"))
-        # Whether the caller speaks for the envelope: then nothing in the message does.
-        self.enveloped = values["sender"] is not None or bool(values["rcpt"])
+        self.exim_spool = bool(values.get("exim_spool"))
+        # Whether the caller speaks for the recipients, and for anything of the envelope.
+        self.addressed = bool(values["rcpt"])
+        self.enveloped = self.addressed or values["sender"] is not None
         self.envelope = _envelope(values)
         if self.file == "":
             raise UsageError("--file needs the path of a message")

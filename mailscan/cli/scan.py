@@ -237,15 +237,10 @@ def read_message(path: str | None, limit: int, streams: Streams) -> bytes:
 
 def with_envelope(request: Request, raw: bytes) -> tuple[Envelope, Message]:
     """The message in `raw`, and the envelope asked for, completed by the one that Exim writes above the message."""
-    from mailscan.cli.spooled import spooled_envelope
+    from mailscan.cli.spooled import completed
     from mailscan.message import Message
 
-    spooled = None if request.enveloped else spooled_envelope(raw)
-    if spooled is None:
-        return request.envelope, Message(raw)
-    sender, recipients, start = spooled
-    envelope = request.envelope.replace(recipients=recipients)
-    envelope.sender = sender
+    envelope, start = completed(request, raw)
     return envelope, Message(raw, start=start)
 
 

@@ -58,7 +58,7 @@ def show(
         # What the terminal's charset has not is written as an escape.
         sys.stdout.reconfigure(errors="backslashreplace")
     request = Request({option.key: option.unset for option in SCAN_OPTIONS} | values)
-    asked = rules or any(value not in (None, []) for key, value in values.items() if key != "timeout")
+    asked = rules or any(value not in (None, [], False) for key, value in values.items() if key != "timeout")
     policy = load_policy(find_policy(request.policy, os.environ, os.geteuid())) if asked else None
     limits = Limits({}) if policy is None else policy.limits
     row = found(path)

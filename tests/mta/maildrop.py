@@ -117,59 +117,34 @@ class PostfixMaildrop(Postfix):
 
 
 class EximMaildrop(Exim):
-    """Exim that delivers by maildrop: to jane@users.example by Debian's transport for it, and to own@users.example by
-    the line that is usual in a .forward file.
+    """Exim that delivers by maildrop: to jane@users.example by Debian's transport for it (dc_localdelivery), and to
+    own@users.example by the line that is usual in a .forward file.
     """
 
-    name, main, acl = "maildrop", "", "  accept"
-    router = """
-forward:
-  driver = redirect
-  domains = users.example
-  check_local_user
-  file = $home/.forward
-  pipe_transport = address_pipe
-maildrop:
-  driver = accept
-  domains = users.example
-  check_local_user
-  transport = maildrop_pipe
-"""
-    transport = """
-address_pipe:
-  driver = pipe
-  return_fail_output
-maildrop_pipe:
-  driver = pipe
-  path = "/bin:/usr/bin:/usr/local/bin"
-  command = "/usr/bin/maildrop"
-  message_prefix =
-  message_suffix =
-  return_path_add
-  delivery_date_add
-  envelope_to_add
-"""
+    name = "maildrop"
+    settings = {
+        "dc_other_hostnames": "users.example",
+        "dc_relay_domains": "",
+        "dc_local_interfaces": "",
+        "dc_localdelivery": "maildrop_pipe",
+    }
 
     def install(self) -> None:
-        self.homes = self.site.folder / "exim-homes"
-        for number, name in enumerate(("jane", "own"), 4240):
-            home = self.homes / name
-            self.write("/etc/passwd", f"{name}:x:{number}:65534::{home}:/usr/sbin/nologin\n", append=True)
-            for folder in ("cur", "new", "tmp"):
-                (home / "Maildir" / folder).mkdir(parents=True)
-        (self.homes / "own/.forward").write_text('"|/usr/bin/maildrop"\n')
-        (self.homes / "own/.mailfilter").write_bytes(self.site.snippet("maildrop", 2))
-        (self.homes / "own/.mailfilter").chmod(0o600)
-        for name in ("jane", "own"):
-            assert self.call("chown", "-R", f"{name}:nogroup", str(self.homes / name)).returncode == 0
-        self.call("mount", "-t", "tmpfs", "-o", "mode=2775,gid=8", "tmpfs", "/var/mail")
+        machine = self.machine
+        machine.call("useradd", "-m", "own")
+        machine.write("/home/own/.forward", '"|/usr/bin/maildrop"\n')
+        machine.write("/home/own/.mailfilter", self.site.snippet("maildrop", 2).decode(), 0o600)
+        machine.call("install", "-d", "-o", "own", *(f"/home/own/Maildir/{one}" for one in ("", "cur", "new", "tmp")))
+        machine.call("chown", "own", "/home/own/.forward", "/home/own/.mailfilter")
+        machine.call("sh", "-c", "update-exim4.conf && service exim4 restart")
 
     def mail(self, sender: str, user: str, octets: bytes) -> tuple[bytes, Outcome]:
         """Send one and wait: the octets of what was delivered, and the rest of what came of it."""
-        self.write("/etc/maildroprc", self.site.snippet("maildrop", 1).decode() if user == "jane" else "")
+        self.machine.write("/etc/maildroprc", self.site.snippet("maildrop", 1).decode() if user == "jane" else "")
         assert self.submit(sender, [f"{user}@users.example"], octets)[0] == 250
         outcome = self.outcome()
-        files = [one for one in (self.homes / user / "Maildir").rglob("*") if one.is_file()]
-        found = b"".join(one.read_bytes() for one in files) + self.call("cat", "/var/mail/jane").stdout
-        self.call("rm", "-f", "/var/mail/jane", *map(str, files))
+        files = [one for one in (self.files / "home/own/Maildir").rglob("*") if one.is_file()]
+        found = b"".join(one.read_bytes() for one in files) + b"".join(self.mailboxes().values())
+        for one in files:
+            one.unlink()
         return found, outcome
