@@ -36,6 +36,7 @@ FLOORS: tuple[set[str], ...] = (
         "specimens",
     },
     {"trusted", "keys", "addresses", "networks", "words", "timer", "outside", "unpack", "guard", "companion", "strays"}
+    | {"leash", "fence", "watcher"}
     | {"addressing", "channel", "resolver", "asker", "recording", "spfcheck"}
     | {"filetype", "inside", "wire", "mailboxes"},
     {"filters", "userfile", "own", "elspy"},
