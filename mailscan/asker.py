@@ -12,6 +12,8 @@ import select
 import signal
 import time
 
+from mailscan.errors import OurFailure
+from mailscan.leash import close, start
 from mailscan.outside import MARGIN, Outside, attempt
 
 TYPE_CHECKING = False
@@ -28,7 +30,7 @@ MOST_THREADS = 64
 class Asker:
     """The child, and the pipe on which its answers come."""
 
-    __slots__ = ("child", "pipe", "owner", "waiting", "done", "begun")
+    __slots__ = ("child", "leash", "pipe", "owner", "waiting", "done", "begun")
 
     def __init__(self, outside: Outside, tasks: Sequence[Task]) -> None:
         """Fork, and begin `tasks`. Without a process to be had nothing is begun: each rule then asks for itself."""
@@ -37,18 +39,14 @@ class Asker:
         self.waiting = bytearray()
         self.child = 0
         self.owner = os.getpid()
-        self.pipe = out = -1
+        self.leash = self.pipe = out = -1
         try:
             self.pipe, out = os.pipe()
-            self.child = os.fork()
-        except OSError:
-            if out >= 0:
-                os.close(out)
+            self.child, self.leash = start(lambda: _ask_all(outside, tasks, out), (out,))
+        except (OSError, OurFailure):
             self.end()
-            return
-        if self.child == 0:
-            _life(outside, tasks, self.pipe, out)
-        os.close(out)
+        finally:
+            close(out)
 
     def wait(self, question: Question, outside: Outside) -> None:
         """Take in answers until this one is known, or its rule will ask no more."""
@@ -82,34 +80,21 @@ class Asker:
 
     def end(self) -> None:
         """Kill the child and forget what it was still waiting for."""
-        if self.pipe >= 0:
-            os.close(self.pipe)
-            self.pipe = -1
-        if self.child and os.getpid() == self.owner:
-            try:
-                os.kill(self.child, signal.SIGKILL)
-                os.waitpid(self.child, 0)
-            except (ProcessLookupError, ChildProcessError):
-                pass
+        # In a child of the process that began these numbers are no descriptors, or another file's.
+        if os.getpid() == self.owner:
+            close(self.pipe, self.leash)
+            if self.child:
+                try:
+                    os.kill(self.child, signal.SIGKILL)
+                    os.waitpid(self.child, 0)
+                except (ProcessLookupError, ChildProcessError):
+                    pass
+        self.pipe = self.leash = -1
         self.child = 0
 
 
-def _life(outside: Outside, tasks: Sequence[Task], pipe: int, out: int) -> None:
-    """The child's whole life; it never returns."""
-    try:
-        os.close(pipe)
-        for one in (signal.SIGALRM, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(one, signal.SIG_DFL)
-        # Whoever waits for the end of our standard output must not wait for this process.
-        nothing = os.open(os.devnull, os.O_RDWR)
-        for number in (0, 1, 2):
-            os.dup2(nothing, number)
-        _ask_all(outside, tasks, out)
-    finally:
-        os._exit(0)
-
-
-def _ask_all(outside: Outside, tasks: Sequence[Task], out: int) -> None:
+def _ask_all(outside: Outside, tasks: Sequence[Task], out: int) -> int:
+    """The child's whole life."""
     import threading
 
     board = _Board(out, dict(outside.known))
@@ -133,6 +118,7 @@ def _ask_all(outside: Outside, tasks: Sequence[Task], out: int) -> None:
     for thread in threads:
         while thread.is_alive() and not reader.poll(0):
             thread.join(0.1)
+    return 0
 
 
 def _one(turn: int, ask: Callable[[Outside], object], outside: Outside, board: _Board) -> None:

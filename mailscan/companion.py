@@ -7,8 +7,9 @@ import os
 import resource
 import select
 
-from mailscan.errors import FilterError
-from mailscan.guard import address_space, confine, finish, framed, last_words, limit, received, send, unframed
+from mailscan.errors import FilterError, OurFailure
+from mailscan.guard import address_space, confine, died, finish, framed, limit, received, send, unframed
+from mailscan.leash import close, start
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ class Companion:
     `in_child`; it can open a few files to read, and write none. Raises `FilterError`, as `ask` does.
     """
 
-    __slots__ = ("_late", "_child", "_questions", "_answers")
+    __slots__ = ("_late", "_child", "_leash", "_questions", "_answers")
 
     def __init__(
         self,
@@ -34,22 +35,22 @@ class Companion:
         memory: int,
     ) -> None:
         self._late = late
-        self._child = 0
-        question_in, self._questions = os.pipe()
-        self._answers, answer_out = os.pipe()
+        self._child, self._leash = 0, -1
+        self._questions = self._answers = question_in = answer_out = -1
         space = address_space() + memory
         try:
-            child = os.fork()
+            question_in, self._questions = os.pipe()
+            self._answers, answer_out = os.pipe()
+            pipes = question_in, answer_out
+            self._child, self._leash = start(lambda: _companion(begin, pipes, seconds, space), pipes)
         except OSError as error:
-            os.close(question_in)
-            os.close(answer_out)
             self.end()
-            raise FilterError(f"no process could be started: {error.strerror}") from None
-        if child == 0:
-            _companion(begin, (question_in, self._answers, self._questions, answer_out), seconds, space)
-        self._child = child
-        os.close(question_in)
-        os.close(answer_out)
+            raise OurFailure(f"no process could be started: {error.strerror}") from None
+        except OurFailure:
+            self.end()
+            raise
+        finally:
+            close(question_in, answer_out)
 
     def ask(self, question: object) -> object:
         """What it answers. Raises `TimeoutError` when it is late, `FilterError` when it ended."""
@@ -64,17 +65,15 @@ class Companion:
             self.end()
             raise
         if octets is None:
-            raise FilterError(last_words(self.end()))
+            raise died(self.end())
         return unframed(octets)
 
     def end(self) -> int:
         """Kill it, and return its status. May be called again."""
         status = finish(self._child) if self._child else 0
         self._child = 0
-        for descriptor in (self._questions, self._answers):
-            if descriptor >= 0:
-                os.close(descriptor)
-        self._questions = self._answers = -1
+        close(self._questions, self._answers, self._leash)
+        self._questions = self._answers = self._leash = -1
         return status
 
     def _ready(self, poll: select.poll) -> bool:
@@ -85,22 +84,17 @@ class Companion:
 
 
 def _companion(
-    begin: Callable[[], Callable[[object], object]], pipes: tuple[int, int, int, int], seconds: float, space: int
-) -> None:
-    """The life of a companion; it never returns."""
-    status = 1
+    begin: Callable[[], Callable[[object], object]], pipes: tuple[int, int], seconds: float, space: int
+) -> int:
+    """The life of a companion; its status."""
+    question_in, answer_out = pipes
+    confine(seconds, space)
+    limit(resource.RLIMIT_NOFILE, 64)
+    limit(resource.RLIMIT_FSIZE, 0)
     try:
-        question_in, answers, questions, answer_out = pipes
-        os.close(answers)
-        os.close(questions)
-        confine(seconds, space)
-        limit(resource.RLIMIT_NOFILE, 64)
-        limit(resource.RLIMIT_FSIZE, 0)
         answer = begin()
         while (octets := received(question_in, lambda poll: bool(poll.poll()))) is not None:
             send(answer_out, framed(answer(marshal.loads(octets))))
-        status = 0
     except BrokenPipeError:  # the one who asked is gone
-        status = 0
-    finally:
-        os._exit(status)
+        pass
+    return 0

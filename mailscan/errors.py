@@ -4,6 +4,8 @@ Only what one line can explain to a person is raised from here. Statuses are tho
 transports agree on; everything else makes Postfix and Exim bounce (CONTRACT 1).
 """
 
+import errno
+
 EX_ACCEPT = 0
 EX_TEMPFAIL = 75
 EX_REJECT = 77
@@ -37,6 +39,12 @@ class FilterError(MailscanError):
     """A filter could not do its work on this mail: its rule's `on_error` applies."""
 
 
+class OurFailure(FilterError):
+    """What our own work needs could not be had: a process, a descriptor, memory. It says nothing about the mail, so it
+    is never taken for the mail's own fault; a retry may fare better.
+    """
+
+
 class OutOfTime(BaseException):
     """The time of a rule, or of the whole run, has ended.
 
@@ -54,3 +62,16 @@ def place_of(error: BaseException) -> str:
     while at is not None and at.tb_next is not None:
         at = at.tb_next
     return f"{at.tb_frame.f_code.co_filename.rpartition('/')[2]}:{at.tb_lineno}" if at else "?"
+
+
+# What the system lacks, as its calls say it and as libraries put it into words.
+_SCARCE = (errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_IN_WORDS = ("allocate", "Too many open files", "Memory exhausted", "ut of memory", "Resource temporarily unavailable")
+
+
+def is_scarcity(error: BaseException) -> bool:
+    """Whether an exception, of ours or of a library, is for want of memory, descriptors or processes."""
+    if isinstance(error, MemoryError):
+        return True
+    known = isinstance(error, OSError) and error.errno in _SCARCE
+    return known or any(words in str(error) for words in _IN_WORDS)

@@ -1,12 +1,11 @@
 """Work done in a forked child, so that nothing it does can hurt the process that judges mail.
 
-The child has its own limits, its standard output is turned to standard error, and it is killed with all it
-started when its time ends. The process that forks must have no threads running.
+The child has its own limits and none of our descriptors, it ends when we do, and it is killed with all it started when
+its time ends. The process that forks must have no threads running.
 """
 
 from __future__ import annotations
 
-import _signal  # type: ignore[import-not-found]
 import faulthandler
 import marshal
 import os
@@ -16,7 +15,8 @@ import signal
 import sys
 import time
 
-from mailscan.errors import FilterError
+from mailscan.errors import FilterError, OurFailure
+from mailscan.leash import UNFIT, close, start
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,10 +34,6 @@ _COUNTED, _LISTS = b"us([l", b"(["
 _TEXT, _WHOLE, _DICT, _END = b"ul{0"
 _FIXED = {b"N"[0]: 0, b"T"[0]: 0, b"F"[0]: 0, b"i"[0]: 4, b"g"[0]: 8}
 _UNREADABLE = "its process sent an answer that cannot be read"
-# As plain numbers, and set by `_signal`: `signal.signal` makes enums of them, and each page of memory that a child is
-# the first to touch costs it a fault. Such faults are most of what a child costs (docs/decisions/042).
-_RESET = tuple(map(int, (signal.SIGALRM, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGXCPU)))
-_DEFAULT = int(signal.SIG_DFL)
 # At this signal a child that is late writes its stack, instead of its answer; so long it has for that.
 _WHERE = int(signal.SIGUSR2)
 _TELL_SECONDS = 0.1
@@ -48,6 +44,10 @@ _UNUSED = getattr(resource, "RLIMIT_RTTIME", None)
 _MARK = 1 << 62
 _NANOSECONDS = (1 << 39) - 1
 _MOST_STACK = 100_000
+# More address space than a process of ours has: where there is no /proc to tell it.
+_UNTOLD = 1 << 30
+# So much of what a child prints is passed on.
+_MOST_SAID = 1 << 16
 
 
 class Late(FilterError):
@@ -71,67 +71,95 @@ def in_child(work: Callable[[], object], *, seconds: float, memory: int, foreign
     end = time.monotonic() + seconds
     space = address_space() + memory
     mark = _MARK | (time.monotonic_ns() & _NANOSECONDS) << 22 | os.getpid() if foreign else 0
-    answer_in, answer_out = os.pipe()
-    try:
-        child = os.fork()
-        if child == 0:
-            _child(work, answer_in, answer_out, seconds, space, mark)
-    except OSError as error:
-        os.close(answer_in)
-        os.close(answer_out)
-        raise FilterError(f"no process could be started: {error.strerror}") from None
-    os.close(answer_out)
+    if foreign:
+        from mailscan.fence import prepare
+        from mailscan.watcher import watch
+
+        prepare(watch(mark))
+    answer_in, answer_out = _pipe()
+    said: Said | None = None
+    child, leash = 0, -1
     octets: bytes | None = None
     stack: list[tuple[str, int]] = []
+    status = 0
     try:
-        octets = _receive(answer_in, end)
+        said = Said() if foreign else None
+        child, leash = start(
+            lambda: _child(work, answer_out, seconds, space, mark), (answer_out,), said.inlet if said else -1
+        )
+        close(answer_out)
+        answer_out = -1
+        octets = _receive(answer_in, end, said)
         if octets is None and foreign and time.monotonic() >= end:
             stack = _stack(child, answer_in)
     finally:
-        os.close(answer_in)
-        status = finish(child)
+        close(answer_in, answer_out)
+        if child:
+            status = finish(child)
+            close(leash)
+            if mark:
+                _end_strays(child, mark)
+        if said is not None:
+            said.end()
         if mark:
-            _end_strays(child, mark)
+            watch(0)
     if octets is None:
         if time.monotonic() >= end:
             raise Late(stack)
-        raise FilterError(last_words(status))
+        raise died(status)
     return unframed(octets)
 
 
+def _pipe() -> tuple[int, int]:
+    try:
+        return os.pipe()
+    except OSError as error:
+        raise OurFailure(f"no process could be started: {error.strerror}") from None
+
+
 def confine(seconds: float, space: int) -> None:
-    """Set the limits of the process that this is, in a group of its own, without standard input and output. `space` is
-    all the address space that it may have.
+    """Set the limits of the process that this is, in a group of its own. `space` is all the address space that it may
+    have.
     """
     os.setpgid(0, 0)
-    for number in _RESET:
-        _signal.signal(number, _DEFAULT)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
-    os.dup2(2, 1)  # what it prints must not become part of a verdict
-    sys.stdout = sys.stderr
+    # On descriptor 2, where others in this process may have put something else; what is printed is no verdict.
+    sys.stdout = sys.stderr = sys.__stderr__
     limit(resource.RLIMIT_CORE, 0)
     limit(resource.RLIMIT_CPU, int(seconds) + 2)
     limit(resource.RLIMIT_AS, space)
 
 
-def _child(work: Callable[[], object], answer_in: int, answer_out: int, seconds: float, space: int, mark: int) -> None:
-    """The child's whole life; it never returns."""
-    status = 1
+def _child(work: Callable[[], object], answer_out: int, seconds: float, space: int, mark: int) -> int:
+    """What a child does; its status."""
+    confine(seconds, space)
+    if mark:
+        from mailscan.fence import shut
+
+        if _UNUSED is not None:
+            limit(_UNUSED, mark)
+        # In C, by the signal's own handler: also in the middle of a regular expression.
+        faulthandler.register(_WHERE, answer_out, False)
+        shut()
+    answer = framed(work())
     try:
-        os.close(answer_in)
-        confine(seconds, space)
-        if mark:
-            if _UNUSED is not None:
-                limit(_UNUSED, mark)
-            # In C, by the signal's own handler: also in the middle of a regular expression.
-            faulthandler.register(_WHERE, answer_out, False)
-        send(answer_out, framed(work()))
-        status = 0
-    finally:
-        # Without the interpreter's farewell: the parent's buffers and exit handlers are not ours to run.
-        os._exit(status)
+        send(answer_out, answer)
+    except OSError:  # what ran here has closed it
+        return 1
+    return 0
+
+
+def is_scarce(memory: int, seconds: float, space: int = 0) -> bool:
+    """Whether a child that may have `memory` beyond ours, or all in all `space`, and `seconds` gets less by limits that
+    our caller has set. What it fails for may then be ours.
+    """
+    space = space or address_space() + memory
+    # Of what we set for a child the hard limit counts, of what we do not the other.
+    found = (
+        (resource.getrlimit(resource.RLIMIT_AS)[1], space),
+        (resource.getrlimit(resource.RLIMIT_CPU)[1], int(seconds) + 2),
+        (resource.getrlimit(resource.RLIMIT_DATA)[0], space),
+    )
+    return any(0 <= has < wanted for has, wanted in found)
 
 
 def limit(kind: int, value: int) -> None:
@@ -142,7 +170,7 @@ def limit(kind: int, value: int) -> None:
 
 
 def address_space() -> int:
-    """Octets of address space that this process has; 0 where the system does not say."""
+    """Octets of address space that this process has; where the system does not say, more than that."""
     try:
         descriptor = os.open("/proc/self/statm", os.O_RDONLY)
         try:
@@ -150,7 +178,7 @@ def address_space() -> int:
         finally:
             os.close(descriptor)
     except (OSError, ValueError, IndexError):
-        return 0
+        return _UNTOLD
 
 
 def framed(value: object) -> bytes:
@@ -226,14 +254,70 @@ def send(descriptor: int, octets: bytes) -> None:
         view = view[os.write(descriptor, view) :]
 
 
-def _receive(descriptor: int, end: float) -> bytes | None:
+def _receive(descriptor: int, end: float, said: Said | None) -> bytes | None:
     """The answer, or None when the pipe ended or the time did before it was whole."""
 
     def ready(poll: select.poll) -> bool:
-        left = end - time.monotonic()
-        return left > 0 and bool(poll.poll(left * 1000 + 1))
+        if said is not None:
+            said.listen(poll)
+        while (left := end - time.monotonic()) > 0:
+            found = poll.poll(left * 1000 + 1)
+            if said is not None and any(one != descriptor for one, _ in found):
+                said.hear(poll)
+            if any(one == descriptor for one, _ in found):
+                return True
+        return False
 
     return received(descriptor, ready)
+
+
+class Said:
+    """What a child prints: taken in here, and passed on to our standard error when it has ended, for whoever waits
+    for the end of that must not wait for a child, or what it started. What nobody takes at once is lost.
+    """
+
+    __slots__ = ("inlet", "_outlet", "_octets")
+
+    def __init__(self) -> None:
+        self._outlet, self.inlet = _pipe()
+        os.set_blocking(self._outlet, False)
+        self._octets = b""
+
+    def listen(self, poll: select.poll) -> None:
+        """Have `poll` tell of what is printed."""
+        if self._outlet >= 0:
+            poll.register(self._outlet, select.POLLIN)
+
+    def hear(self, poll: select.poll) -> None:
+        """Take in what was printed; at its end `poll` is to tell nothing more of it."""
+        if not self._take():
+            poll.unregister(self._outlet)
+            close(self._outlet)
+            self._outlet = -1
+
+    def end(self) -> None:
+        """Pass on what was printed."""
+        close(self.inlet)
+        while self._outlet >= 0 and self._take(last=True):
+            pass
+        close(self._outlet)
+        poll = select.poll()
+        poll.register(2, select.POLLOUT)
+        while self._octets and any(event & select.POLLOUT for _, event in poll.poll(0)):
+            try:
+                # As many as a pipe that can be written to has room for.
+                self._octets = self._octets[os.write(2, self._octets[: select.PIPE_BUF]) :]
+            except OSError:
+                return
+
+    def _take(self, *, last: bool = False) -> bool:
+        """Whether there was something, or may be later."""
+        try:
+            octets = os.read(self._outlet, 1 << 16)
+        except BlockingIOError:
+            return not last
+        self._octets = (self._octets + octets)[:_MOST_SAID]
+        return bool(octets)
 
 
 def received(descriptor: int, ready: Callable[[select.poll], bool]) -> bytes | None:
@@ -317,10 +401,15 @@ def last_process() -> int:
         return 0
 
 
-def last_words(status: int) -> str:
+def died(status: int) -> FilterError:
+    """What is raised when a child ended without an answer. None of ours ends by SIGKILL unless somebody else, or the
+    kernel when memory runs out, sends it.
+    """
     code = os.waitstatus_to_exitcode(status)
+    if code == UNFIT:
+        return OurFailure("its process could not begin its work")
     if code == -signal.SIGKILL:
-        return "its process closed the way back to us without an answer"
+        return OurFailure("its process was killed, or closed the way back to us without an answer")
     if code < 0:
-        return f"its process was killed by signal {-code}"
-    return f"its process ended with status {code} and gave no answer"
+        return FilterError(f"its process was killed by signal {-code}")
+    return FilterError(f"its process ended with status {code} and gave no answer")

@@ -6,7 +6,7 @@ All that asks about attachments asks here, so that a message is unpacked once, w
 from __future__ import annotations
 
 from mailscan import filetype
-from mailscan.errors import FilterError
+from mailscan.errors import FilterError, OurFailure
 from mailscan.filetype import Kind
 
 TYPE_CHECKING = False
@@ -64,7 +64,7 @@ class Remark:
 class Inside:
     """What one message carries, looked at as far as it is asked for, and only once however often that is.
 
-    `trouble` is the reason why a kind could not be told: libmagic was wanted and is not there.
+    `trouble` is why not all of it could be: libmagic was wanted and is not there, a process could not be started.
     """
 
     __slots__ = ("parts", "make_budget", "opens", "trouble", "_known", "_more")
@@ -126,11 +126,14 @@ class Inside:
                 from mailscan.filetype.kinds import KINDS
 
                 kind = KINDS["html"]
-            for one in walk.inside(data, kind, part.filenames, behind=not shown):
-                if isinstance(one, Told):
-                    yield Remark(part, one.path, one.group, one.text)
-                else:
-                    yield Item(part, one, one.kind, one.head)
+            try:
+                for one in walk.inside(data, kind, part.filenames, behind=not shown):
+                    if isinstance(one, Told):
+                        yield Remark(part, one.path, one.group, one.text)
+                    else:
+                        yield Item(part, one, one.kind, one.head)
+            except OurFailure as error:
+                self.trouble = error
 
     def _kind(self, data: bytes) -> Kind | None:
         """What the octets are, libmagic being asked if need be; its absence is kept in mind."""

@@ -30,6 +30,9 @@ CALLED = {
     "rcpt_remove": "a recipient removed",
     "body": "the body replaced",
 }
+# Of names in `remove=`, which a sender chooses: Exim keeps the line in a variable, and writes that to its spool, whose
+# lines have 16 kB. No mail that was not made to be like that comes near.
+_MOST_REMOVED = 8_000
 _CODES = {"accept": "", "reject": "550 5.7.1", "tempfail": "451 4.7.1"}
 _REPLIES = {"reject": "Message refused", "tempfail": "Message could not be accepted now"}
 
@@ -183,11 +186,17 @@ def _kv(verdict: Verdict) -> bytes:
         message = "\n".join(reply_of(verdict))
         error = _reason(failed_rule(verdict))
         return _pairs(verdict=verdict.action, code=" ".join(codes(verdict)), message=message, error=error)
+    remove = ":".join(name for name in edits.remove if name.isascii() and name.isprintable())
+    if len(remove) > _MOST_REMOVED:
+        raise MailscanError(
+            f"the mail has {len(edits.remove)} fields of names that only we may write, more than --format kv can "
+            f"name in {_MOST_REMOVED} octets; and what is not removed would be believed"
+        )
     return _pairs(
         verdict=verdict.action,
         # Exim adds header fields at the bottom unless the line itself says otherwise.
         headers="\n".join(":at_start:" + "\n".join(header_lines(name, value)) for name, value in edits.add),
-        remove=":".join(name for name in edits.remove if name.isascii() and name.isprintable()),
+        remove=remove,
         rcpt_add=", ".join(edits.rcpt_add),
         rcpt_remove=", ".join(edits.rcpt_remove),
     )

@@ -9,6 +9,7 @@ import select
 import socket
 import time
 
+from mailscan.errors import OurFailure, is_scarcity
 from mailscan.outside import NoAnswer
 
 TYPE_CHECKING = False
@@ -53,8 +54,9 @@ def system_resolvers(path: str = "/etc/resolv.conf") -> list[tuple[str, int]]:
                 words = line.split()
                 if len(words) > 1 and words[0] == "nameserver":
                     found.append((words[1], 53))
-    except OSError:
-        pass
+    except OSError as error:
+        if is_scarcity(error):
+            raise OurFailure(f"{path} cannot be read: {error.strerror}") from None
     return found[:3] or [("127.0.0.1", 53)]
 
 
@@ -127,6 +129,8 @@ def _ask(name: dns.name.Name, rdtype: str, servers: Sequence[tuple[str, int]], e
         except TimeoutError:
             continue
         except (OSError, _Garbage) as error:
+            if is_scarcity(error):
+                raise OurFailure(f"{called}: could not be asked: {error}") from None
             why = f"{called}: {getattr(error, 'strerror', None) or error} ({server[0]} port {server[1]})"
             continue
         if response.rcode() in (0, 3):
@@ -188,7 +192,9 @@ def _parsed(query: dns.message.Message, octets: bytes) -> dns.message.Message:
         response = dns.message.from_wire(octets, ignore_trailing=True, raise_on_truncation=False)
         if query.is_response(response):
             return response
-    except Exception as error:  # noqa: BLE001 - octets of anybody's: whatever the reader raises, they are no answer
+    except Exception as error:
+        if is_scarcity(error):
+            raise
         raise _Garbage(f"an answer that cannot be read ({type(error).__name__})") from None
     raise _Garbage("an answer to another question")
 

@@ -11,6 +11,7 @@ from contextvars import ContextVar
 
 from mailscan.addresses import normal_domain
 from mailscan.envelope import split_address
+from mailscan.errors import OurFailure, is_scarcity
 from mailscan.outside import NoAnswer
 from mailscan.record import Record
 
@@ -61,7 +62,7 @@ class Spf(Record):
 def check_host(ip: str, sender: str, helo: str, outside: Outside, receiver: str) -> Spf:
     """SPF for a sender, or with `sender` "" for the HELO identity, `postmaster@` HELO (RFC 7208 2.4).
 
-    Nothing that a record or an argument contains can raise.
+    Nothing that a record or an argument contains can raise; want of memory or descriptors of ours does.
     """
     spf = pyspf()
     identity = "mailfrom" if sender else "helo"
@@ -80,7 +81,9 @@ def check_host(ip: str, sender: str, helo: str, outside: Outside, receiver: str)
         query.exps = dict.fromkeys((*query.exps, *RESULTS), "")
         query.defexps = dict(query.exps)
         result, _, text = query.check()
-    except Exception as error:  # noqa: BLE001 - what the reader cannot take, the record is no SPF record for
+    except Exception as error:
+        if isinstance(error, (OurFailure, ImportError)) or is_scarcity(error):
+            raise
         return Spf("permerror", identity, domain, problem=f"{type(error).__name__}: {error}"[:200])
     finally:
         in_hand.reset(hand)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import json
@@ -9,7 +10,9 @@ import os
 import signal
 import subprocess
 import tarfile
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,11 +20,13 @@ from running import ENVIRON, START, Done, mailscan, policy
 
 FROM = "From joe@example.org Sat Feb 24 10:21:37 1996\n"
 LETTER = "From: joe@example.org\nMessage-ID: <{0}@example.org>\nSubject: {1}\n\nHello\n"
-KILLS = """import os, signal
+# It cannot kill who judges it, so it tells who is to be killed.
+KILLS = """import os, time
 
 def check(mail, outside):
     if mail.message.subject == "kill":
-        os.kill(os.getppid(), signal.SIGKILL)
+        with open(os.path.join(os.path.dirname(__file__), f"kill-{os.getppid()}"), "w"):
+            time.sleep(20)
 """
 
 
@@ -37,6 +42,27 @@ def audit(*words: object) -> Done:
     return Done(subprocess.run(command, capture_output=True, env=ENVIRON, timeout=60, stdin=subprocess.DEVNULL))
 
 
+@contextlib.contextmanager
+def killer(folder: Path) -> Iterator[None]:
+    """Kill, meanwhile, each process that is named there."""
+    over = threading.Event()
+
+    def kill() -> None:
+        while not over.wait(0.02):
+            for named in folder.glob("kill-*"):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(named.name.partition("-")[2]), signal.SIGKILL)
+                named.unlink()
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
 def ids(path: Path) -> list[str]:
     return [json.loads(line)["message_id"] for line in path.read_text().splitlines()]
 
@@ -48,7 +74,8 @@ def test_a_mail_that_kills_who_judges_it_costs_itself_alone(tmp_path: Path, size
     (tmp_path / "own.py").write_text(KILLS)
     chosen = policy(tmp_path, '[[filter]]\nuse = "./own.py"\n')
     out = tmp_path / "x.jsonl"
-    done = audit("--policy", chosen, "--out", out, path)
+    with killer(tmp_path):
+        done = audit("--policy", chosen, "--out", out, path)
     assert done.status == 1
     assert ids(out) == [f"<{n}@example.org>" for n in range(300) if n not in (7, 150)]
     assert done.err.count("was not judged: ") == 2 and "skipped: 2" in done.out.decode()

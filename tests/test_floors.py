@@ -49,6 +49,7 @@ FLOORS: tuple[set[str], ...] = (
         "companion",
         "strays",
     }
+    | {"leash", "fence", "watcher"}
     | {"backtracking", "linear", "addressing", "channel", "resolver", "asker", "recording", "spfcheck"}
     | {"filetype", "inside", "wire", "mailboxes"},
     {"filters", "userfile", "own", "elspy"},

@@ -38,8 +38,9 @@ def test_what_needs_the_daemon_says_so(name: str) -> None:
     assert "resident daemon" in done.err
 
 
+@pytest.mark.parametrize("beside", ["", "-python"])
 @pytest.mark.parametrize("closed", ["", "home", "home/python", "bin", "bin/mailscan"])
-def test_what_other_users_cannot_run_is_told(closed: str) -> None:
+def test_what_other_users_cannot_run_is_told(closed: str, beside: str) -> None:
     """Else every mail would wait: a command, or its virtual environment's Python, in a home that is closed to them.
 
     Not below pytest's own folder, which is closed to others.
@@ -50,7 +51,8 @@ def test_what_other_users_cannot_run_is_told(closed: str) -> None:
             (place / one).mkdir()
         (place / "home/python").write_text("")
         (place / "venv/python").symlink_to(place / "home/python")
-        (place / "bin/mailscan").write_text(f"#!{place}/venv/python\nprint()\n")
+        (place / "bin/mailscan").write_text("#!/bin/sh\n")
+        (place / f"bin/mailscan{beside}").write_text(f"#!{place}/venv/python\nprint()\n")
         (place / "link").symlink_to(place / "bin/mailscan")
         for path in (place, *place.rglob("*")):
             path.chmod(0o755)

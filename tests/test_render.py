@@ -319,3 +319,17 @@ def test_no_removal_uncovers_a_forged_field() -> None:
     out = edited(Message(raw), Edits(remove=["x-mailscan-would"]))
     assert out == b"X-Mailscan-Note: header ended with a From line\nFrom \n\nbody"
     assert "x-mailscan-would" not in Message(out).headers
+
+
+def test_the_names_in_a_kv_line_are_bounded() -> None:
+    """A sender chooses them. What is not removed would be believed, so a mail with more of them is not accepted."""
+    few = [f"X-Spam-{number}" for number in range(700)]
+    line = render("kv", Verdict("accept", edits=Edits(remove=few)))
+    assert unescaped(line)["remove"] == ":".join(few) and len(line) < 9_000
+    for many in ([f"X-Spam-{number}" for number in range(1_000)], ["X-Spam-" + "x" * 9_000]):
+        verdict = Verdict("accept", edits=Edits(remove=many))
+        with pytest.raises(MailscanError, match="names that only we may write"):
+            render("kv", verdict)
+        assert render("text", verdict) == b""
+        rejected = Verdict("reject", code="550 5.7.1", reply=["No"], edits=Edits(remove=many))
+        assert render("kv", rejected).startswith(b"verdict=reject")

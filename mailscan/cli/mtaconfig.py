@@ -28,6 +28,8 @@ Examples:
   mailscan mta-config postfix --file 1 > /etc/postfix/mailscan.sh
 """
 
+_PYTHON = "-python"
+
 
 # Where every user's mailscan looks.
 _POLICY = "/etc/mailscan/policy.toml"
@@ -35,7 +37,8 @@ _POLICY = "/etc/mailscan/policy.toml"
 
 def _command() -> str:
     """Where mailscan is installed: the program that runs, if it is called so, else the one on the path."""
-    running = os.path.abspath(sys.argv[0])
+    # The command runs a program beside it (`scripts/mailscan`), and that one runs us.
+    running = os.path.abspath(sys.argv[0]).removesuffix(_PYTHON)
     if os.path.basename(running) == "mailscan" and os.access(running, os.X_OK):
         return running
     return shutil.which("mailscan") or os.path.join(os.path.dirname(sys.executable), "mailscan")
@@ -45,8 +48,9 @@ def _unreachable(path: str, who: Reader) -> str:
     """Why a mailer's user may not be able to run the command, in words; "" if nothing speaks against it."""
     if not os.path.isfile(path):
         return f"there is no {path}"
-    programs = [path]
-    with suppress(OSError), open(path, "rb") as file:
+    beside = os.path.realpath(path) + _PYTHON
+    programs = [path, *([beside] if os.path.isfile(beside) else [])]
+    with suppress(OSError), open(programs[-1], "rb") as file:
         first = file.read(1000).partition(b"\n")[0]
         # Of a virtual environment, whose python may lie in the home of who made it.
         if first.startswith(b"#!/") and os.path.isfile(interpreter := os.fsdecode(first[2:].split()[0])):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mailscan.errors import FilterError
+from mailscan.errors import FilterError, OurFailure, is_scarcity
 from mailscan.filetype import EXECUTABLES, HEAD, Kind
 
 TYPE_CHECKING = False
@@ -39,14 +39,16 @@ _magic: Any = None
 
 
 def by_libmagic(data: bytes) -> Kind | None:
-    """libmagic's answer about the first 64 kB; None if it has none. Raises `FilterError` where libmagic is missing."""
+    """libmagic's answer about the first 64 kB; None if it has none. Raises `FilterError` without libmagic."""
     global _magic
     if _magic is None:
         _magic = _open_libmagic()
     try:
         mime = str(_magic.from_buffer(data[:HEAD]))
-    except Exception:  # noqa: BLE001 - MagicException, known only where magic is: it gave up on these very octets
-        return None
+    except Exception as error:  # noqa: BLE001 - MagicException, known only where magic is
+        if is_scarcity(error):
+            raise OurFailure(f"libmagic failed: {error}") from None
+        return None  # it gave up on these very octets
     if mime == "application/octet-stream":
         return None
     return Kind(mime, mime, EXECUTABLES if mime in MAGIC_EXECUTABLES else "")

@@ -126,7 +126,6 @@ def decompressed(
 ) -> Decompressed:
     """At most `most` octets of one stream. `new` makes its decoder, which raises `faults`."""
     run = _Run(new(), packed, most)
-    caught: tuple[type[Exception], ...] = (*faults, MemoryError)
     pieces: list[bytes] = []
     fault: Unopened | None = None
     try:
@@ -135,8 +134,8 @@ def decompressed(
             pieces.append(run.step(_INPUT, _OUTPUT))
         if run.size < most and not run.decoder.eof:
             fault = Unopened("it is cut off")
-    except caught as error:
-        is_memory = isinstance(error, MemoryError) or "Memory usage limit" in str(error)
+    except faults as error:
+        is_memory = "Memory usage limit" in str(error)
         why = "it needs more memory than it may have" if is_memory else f"damaged ({error})"
         fault = Unopened(why, OVER_LIMIT if is_memory else NOT_OPENED)
         if not is_memory:
@@ -149,7 +148,6 @@ def decompressed(
 def _salvaged(run: _Run, steps: int, faults: tuple[type[Exception], ...], budget: Budget) -> list[bytes]:
     """What the step that failed, the one after so many, would have given before the fault."""
     pieces: list[bytes] = []
-    caught: tuple[type[Exception], ...] = (*faults, MemoryError)
     try:
         for _ in range(steps):
             run.step(_INPUT, _OUTPUT)
@@ -159,7 +157,7 @@ def _salvaged(run: _Run, steps: int, faults: tuple[type[Exception], ...], budget
             pieces.append(run.step(1, 1))
             if not run.steps & 1023 and budget.late():
                 break
-    except caught:
+    except faults:
         pass
     return pieces
 
@@ -253,24 +251,41 @@ def in_child(work: Callable[[memoryview], tuple[int, str, str]], most: int, budg
     """At most `most` octets that `work` puts into the buffer it is given, in a process of its own.
 
     It returns how many there are, what was wrong or "", and the group of that. What it takes, and its crash, hurt
-    nobody. Raises `Unopened`.
+    nobody. Raises `Unopened`, and `OurFailure` for what is not the container's fault.
     """
     import mmap
 
-    from mailscan.errors import FilterError
+    from mailscan.errors import FilterError, OurFailure
     from mailscan.guard import in_child as answered
+    from mailscan.guard import is_scarce
 
     check_time(budget)
     if most <= 0:
         return b""
     # Shared memory, not the way back that answers take: on that they are copied thrice.
     with mmap.mmap(-1, most) as shared, memoryview(shared) as buffer:
+        seconds = max(0.05, budget.left())
+        scarce = is_scarce(CHILD_MEMORY, seconds)
         try:
-            answer = answered(lambda: work(buffer), seconds=max(0.05, budget.left()), memory=CHILD_MEMORY)
+            answer = answered(lambda: work(buffer), seconds=seconds, memory=CHILD_MEMORY)
+        except OurFailure:
+            raise
         except FilterError as error:
+            if scarce:
+                raise OurFailure(f"a decoder failed within the limits that our caller has set: {error}") from None
             raise Unopened(f"its decoder failed: {error}") from None
         size, why, group = answer if isinstance(answer, tuple) else (0, "its decoder gave no answer", NOT_OPENED)
         data = bytes(buffer[: min(size, most)])
+    if why and scarce and group == OVER_LIMIT:
+        raise OurFailure("a decoder wants more memory than our caller lets it have")
     if why:
         raise Unopened(why, group, data)
     return data
+
+
+def wanting(error: ImportError) -> None:
+    """Raise `OurFailure` for a package that may well be there, and could not be loaded for want of means."""
+    from mailscan.errors import OurFailure, is_scarcity
+
+    if is_scarcity(error):
+        raise OurFailure(f"{error.name} cannot be imported: {error}") from None

@@ -5,7 +5,7 @@ Only in children is any of its code run (`mailscan.unpack.libarchive`).
 
 from __future__ import annotations
 
-from mailscan.errors import FilterError
+from mailscan.errors import FilterError, is_scarcity
 from mailscan.guard import in_child
 from mailscan.unpack.found import ENCRYPTED_ARCHIVE, NOT_OPENED, OVER_LIMIT
 
@@ -57,7 +57,9 @@ def begin(data: bytes, formats: tuple[str, ...], filters: tuple[str, ...]) -> Ca
 
     try:
         library = _load()
-    except (OSError, AttributeError):
+    except (OSError, AttributeError) as error:
+        if is_scarcity(error):
+            raise OSError(str(error)) from None  # it may well be there
         return lambda _: "missing"
     # In the C locale libarchive converts no name beyond ASCII.
     for name in ("C.UTF-8", "en_US.UTF-8"):

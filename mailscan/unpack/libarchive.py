@@ -7,9 +7,10 @@ wanted: what nobody asks for is not decoded, and a bomb stops there. Nothing is 
 from __future__ import annotations
 
 from mailscan.companion import Companion
-from mailscan.errors import FilterError
+from mailscan.errors import FilterError, OurFailure
+from mailscan.guard import is_scarce
 from mailscan.unpack.clibarchive import MEMORY, READS, STEP, begin
-from mailscan.unpack.found import ENCRYPTED_ARCHIVE, NOT_OPENED, OVER_LIMIT, Found, Remark, Unopened
+from mailscan.unpack.found import ENCRYPTED_ARCHIVE, OVER_LIMIT, Found, Remark, Unopened
 from mailscan.unpack.membernames import names_of
 
 TYPE_CHECKING = False
@@ -50,7 +51,7 @@ def _read_of(reader: _Reader, index: int, encrypted: bool) -> Callable[[int], by
 class _Reader:
     """A child that reads the container from its beginning on, and the octets so far of the member where it stands."""
 
-    __slots__ = ("_data", "_budget", "_kind", "_child", "_at", "_pieces", "_size", "_fault", "_ended")
+    __slots__ = ("_data", "_budget", "_kind", "_child", "_at", "_pieces", "_size", "_fault", "_ended", "_scarce")
 
     def __init__(self, data: bytes, budget: Budget, kind: str) -> None:
         self._data = data
@@ -86,7 +87,7 @@ class _Reader:
         if answer == "missing":
             raise Missing
         if isinstance(answer, str):
-            fault = _unopened(answer)
+            fault = self._unopened(answer)
             if fault.group == ENCRYPTED_ARCHIVE:
                 raise Unopened("encrypted, names too" if self._at == 0 else "what follows is encrypted", fault.group)
             raise fault
@@ -102,7 +103,7 @@ class _Reader:
                 octets, fault = self._ask(min(most - self._size, STEP))
                 self._pieces.append(octets)
                 self._size += len(octets)
-                self._fault = _unopened(fault) if fault else None
+                self._fault = self._unopened(fault) if fault else None
                 self._ended = bool(fault) or not octets
         except Unopened as error:
             self._fault, self._ended = error, True
@@ -118,15 +119,11 @@ class _Reader:
 
     def _begin(self) -> Companion:
         formats, filters = READS[self._kind]
-        try:
-            return Companion(
-                lambda: begin(self._data, formats, filters),
-                late=self._budget.late,
-                seconds=max(0.05, self._budget.left()),
-                memory=MEMORY,
-            )
-        except FilterError as error:
-            raise Unopened(str(error)) from None
+        seconds = max(0.05, self._budget.left())
+        self._scarce = is_scarce(MEMORY, seconds)
+        return Companion(
+            lambda: begin(self._data, formats, filters), late=self._budget.late, seconds=seconds, memory=MEMORY
+        )
 
     def _stand_at(self, index: int) -> None:
         self._at = index
@@ -149,13 +146,21 @@ class _Reader:
             return self._child.ask(question)
         except TimeoutError:
             raise late(self._budget) from None
+        except OurFailure:
+            raise
         except FilterError as error:
-            raise died(str(error)) from None
+            raise died(str(error), scarce=self._scarce) from None
+
+    def _unopened(self, fault: str) -> Unopened:
+        group, _, why = fault.partition(":")
+        return over_limit(why, scarce=self._scarce) if group == OVER_LIMIT else Unopened(why, group)
 
 
-def _unopened(fault: str) -> Unopened:
-    group, _, why = fault.partition(":")
-    return Unopened(why, group)
+def over_limit(why: str, partly: bytes = b"", *, scarce: bool) -> Unopened:
+    """What is raised for a limit. Raises `OurFailure` where that is `scarce`: lower than ours by our caller's will."""
+    if scarce:
+        raise OurFailure(f"unpacking failed within the limits that our caller has set: {why}")
+    return Unopened(why, OVER_LIMIT, partly)
 
 
 def late(budget: Budget, partly: bytes = b"") -> Unopened:
@@ -163,6 +168,9 @@ def late(budget: Budget, partly: bytes = b"") -> Unopened:
     return Unopened(f"unpacking took longer than {budget.seconds:g} s", OVER_LIMIT, partly)
 
 
-def died(why: str, partly: bytes = b"") -> Unopened:
+def died(why: str, partly: bytes = b"", *, scarce: bool) -> Unopened:
     """What is raised when the process that unpacks has died: `why` in words. SIGXCPU is 24."""
-    return Unopened(f"unpacking failed: {why}", OVER_LIMIT if why.endswith("signal 24") else NOT_OPENED, partly)
+    why = f"unpacking failed: {why}"
+    return (
+        over_limit(why, partly, scarce=scarce) if scarce or why.endswith("signal 24") else Unopened(why, partly=partly)
+    )

@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 
-from mailscan.unpack.found import ENCRYPTED_ARCHIVE, NOT_OPENED, OVER_LIMIT, Unopened
-from mailscan.unpack.libarchive import died, late
+from mailscan.errors import OurFailure
+from mailscan.guard import is_scarce, limit
+from mailscan.leash import close, fasten
+from mailscan.unpack.found import ENCRYPTED_ARCHIVE, NOT_OPENED, Unopened
+from mailscan.unpack.libarchive import died, late, over_limit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,9 +33,9 @@ def program() -> str:
 
 
 class Run:
-    """One run of the program. Raises `Unopened` when the time is over."""
+    """One run of the program. Raises `Unopened` when the time is over, and `OurFailure` where it cannot begin."""
 
-    __slots__ = ("_budget", "_process", "_errors")
+    __slots__ = ("_budget", "_process", "_errors", "_leash", "_scarce")
 
     def __init__(self, arguments: list[str], data: bytes | None, budget: Budget) -> None:
         import subprocess
@@ -41,9 +45,12 @@ class Run:
         path = program()
         if not path:
             raise Unopened("there is no 7z program")
-        archive = -1
+        seconds = int(budget.left()) + 2
+        self._scarce = is_scarce(0, seconds, MEMORY)
+        archive = held = self._leash = -1
         try:
             archive = -1 if data is None else _sealed(data)
+            held, self._leash = os.pipe()
             self._process = subprocess.Popen(
                 [path, *arguments, *(["--", f"/proc/self/fd/{archive}"] if archive >= 0 else [])],
                 stdin=subprocess.DEVNULL,
@@ -51,16 +58,16 @@ class Run:
                 stderr=subprocess.PIPE,
                 cwd="/",
                 env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
-                pass_fds=(archive,) if archive >= 0 else (),
-                preexec_fn=_limits(int(budget.left()) + 2),
+                pass_fds=[one for one in (archive, held) if one >= 0],
+                preexec_fn=_begin(seconds, held, self._leash),
                 process_group=0,
                 bufsize=0,
             )
         except (OSError, ValueError, subprocess.SubprocessError) as error:
-            raise Unopened(f"7z could not be started: {error}") from None
+            close(self._leash)
+            raise OurFailure(f"7z could not be started: {error}") from None
         finally:
-            if archive >= 0:
-                os.close(archive)
+            close(archive, held)
 
     def read(self, most: int) -> bytes:
         """Up to `most` octets of its output; fewer at its end."""
@@ -100,10 +107,13 @@ class Run:
     def fault(self, status: int, partly: bytes = b"") -> Unopened:
         """What is wrong, of its exit status and its complaints."""
         words = self.complaints()
+        # 126 and 127 are said of a program that could not be loaded.
+        if status in (-signal.SIGKILL, 126, 127):
+            raise OurFailure(f"7z was killed or could not begin: {words[-200:].decode('utf-8', 'replace') or status}")
         if status < 0:
-            return died(f"7z was killed by signal {-status}", partly)
+            return died(f"7z was killed by signal {-status}", partly, scarce=self._scarce)
         if b"allocate" in words or b"memory" in words or status == 8:
-            return Unopened("it takes more memory than 7z may have", OVER_LIMIT, partly)
+            return over_limit("it takes more memory than 7z may have", partly, scarce=self._scarce)
         if b"assword" in words or b"encrypted" in words:
             return Unopened("encrypted", ENCRYPTED_ARCHIVE, partly)
         # The last line is the one about the container; it may begin with what the file is called here.
@@ -114,8 +124,6 @@ class Run:
 
     def end(self) -> None:
         """Kill it and whatever it started."""
-        import signal
-
         for kill in (os.killpg, os.kill):
             try:
                 kill(self._process.pid, signal.SIGKILL)
@@ -125,6 +133,8 @@ class Run:
         for pipe in (self._process.stdout, self._process.stderr):
             if pipe is not None:
                 pipe.close()
+        close(self._leash)
+        self._leash = -1
 
     @property
     def _output(self) -> int:
@@ -158,18 +168,25 @@ class Run:
 
 
 def _sealed(data: bytes) -> int:
-    """A descriptor of a memory file with these octets, which nobody can change."""
+    """A descriptor of a memory file with these octets, which nobody can change. Raises `OurFailure`."""
     import fcntl
 
-    descriptor = os.memfd_create("container", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
-    fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK)
+    descriptor = -1
+    try:
+        descriptor = os.memfd_create("container", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        view = memoryview(data)
+        while view:
+            view = view[os.write(descriptor, view) :]
+        fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK)
+        os.stat(f"/proc/self/fd/{descriptor}")  # as 7z is to find it
+    except OSError as error:
+        close(descriptor)
+        raise OurFailure(f"7z cannot be given a container: {error}") from None
     return descriptor
 
 
-def _limits(seconds: int) -> Callable[[], None]:
+def _begin(seconds: int, held: int, leash: int) -> Callable[[], None]:
+    """What the process does before it becomes 7z."""
     import resource
 
     wanted = (
@@ -180,10 +197,10 @@ def _limits(seconds: int) -> Callable[[], None]:
         (resource.RLIMIT_NOFILE, 64),
     )
 
-    def limit() -> None:
+    def begin() -> None:
+        os.close(leash)
+        fasten(held)
         for kind, value in wanted:
-            hard = resource.getrlimit(kind)[1]
-            value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-            resource.setrlimit(kind, (value, value))
+            limit(kind, value)
 
-    return limit
+    return begin

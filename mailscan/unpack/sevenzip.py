@@ -6,6 +6,7 @@ that cannot be trusted (a member encrypted, damaged or of no known size) each me
 
 from __future__ import annotations
 
+from mailscan.errors import OurFailure
 from mailscan.unpack.found import ENCRYPTED_ARCHIVE, Found, Remark, Unopened
 from mailscan.unpack.program import Run, program
 
@@ -47,7 +48,10 @@ def version(budget: Budget) -> str:
     """Its version, as `26.02`; "" if there is none."""
     if not program():
         return ""
-    run = Run([], None, budget)
+    try:
+        run = Run([], None, budget)
+    except OurFailure:
+        return "?"
     try:
         words = run.read(400).split()
     except Unopened:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from mailscan.unpack.bounded import Decompressed, Inflate, decompressed, in_child
+from mailscan.unpack.bounded import Decompressed, Inflate, decompressed, in_child, wanting
 from mailscan.unpack.found import NOT_OPENED, OVER_LIMIT, Found, Unopened
 
 TYPE_CHECKING = False
@@ -164,7 +164,8 @@ def _zstd_reader() -> Callable[[bytes], tuple[int, Any]]:
     """What gives (at least how many octets there should be, a file to read them from). Raises `Unopened`."""
     try:
         import zstandard
-    except ImportError:
+    except ImportError as error:
+        wanting(error)
         return _zstd_of_python()
 
     def opened(data: bytes) -> tuple[int, Any]:
@@ -186,8 +187,8 @@ def _zstd_of_python() -> Callable[[bytes], tuple[int, Any]]:
 
             zstd = import_module(name)
             break
-        except ImportError:
-            continue
+        except ImportError as error:
+            wanting(error)
     else:
         raise Unopened("packed by Zstandard, which needs the Python package zstandard (the extra [archives])")
 

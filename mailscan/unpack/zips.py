@@ -133,12 +133,13 @@ def _by_lzma(entry: Entry, packed: memoryview, most: int, budget: Budget) -> byt
 
 def _by_ppmd(entry: Entry, packed: memoryview, most: int, budget: Budget) -> bytes:
     """5.10: 4 bits of order, less one; 8 of memory in MB, less one; 4 of what happens when that is full."""
+    from mailscan.unpack.bounded import CHILD_MEMORY, in_child, wanting
+
     try:
         import pyppmd
-    except ImportError:
+    except ImportError as error:
+        wanting(error)
         raise Unopened("packed by PPMd, which needs the Python package pyppmd (the extra [archives])") from None
-    from mailscan.unpack.bounded import CHILD_MEMORY, in_child
-
     fields = int.from_bytes(packed[:2], "little")
     memory = ((fields >> 4 & 0xFF) + 1) << 20
     if memory > CHILD_MEMORY // 2:
@@ -155,7 +156,9 @@ def _by_ppmd(entry: Entry, packed: memoryview, most: int, budget: Budget) -> byt
                 step = b""
                 buffer[size : size + len(piece)] = piece
                 size += len(piece)
-        except (ValueError, MemoryError, EOFError) as error:
+        except MemoryError:
+            return size, "it needs more memory than it may have", OVER_LIMIT
+        except (ValueError, EOFError) as error:
             return size, f"damaged ({error})", NOT_OPENED
         return size, "" if size == wanted or decoder.eof else "it is cut off", NOT_OPENED
 
