@@ -33,6 +33,7 @@ FLOORS: tuple[set[str], ...] = (
         "delimiters",
         "decodings",
         "probe",
+        "newfile",
         "specimens",
     },
     {"trusted", "keys", "addresses", "networks", "words", "timer", "outside", "unpack", "guard", "companion", "strays"}

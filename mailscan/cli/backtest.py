@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from mailscan.cli.audit import told
-from mailscan.cli.outputs import check_place, is_device, keep_apart, writing
+from mailscan.cli.outputs import check_place, keep_apart, writing
 from mailscan.errors import MailscanError
+from mailscan.newfile import is_device
 from mailscan.outgoing import printable
 
 if TYPE_CHECKING:
