@@ -61,13 +61,8 @@ def open_own(path: str) -> BinaryIO:
 
 
 def remove(path: str) -> None:
-    """Have nothing at `path`, whatever it was; links are not followed. Raises `OSError`."""
-    if os.path.isdir(path) and not os.path.islink(path):
-        import shutil
-
-        shutil.rmtree(path)
-        return
-    with suppress(FileNotFoundError):
+    """Have no file at `path`; a link is not followed. Raises `OSError`, for a directory too."""
+    if os.path.lexists(path):
         os.unlink(path)
 
 

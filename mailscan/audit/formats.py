@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import sqlite3
 from itertools import islice
 
@@ -79,6 +80,8 @@ def _sqlite(rows: Iterable[Row], out: str) -> None:
     # SQLite opens by name, and follows links: only in a folder of our own nobody can plant any.
     folder = out + ".partial.new"
     new = os.path.join(folder, "rows")
+    if os.path.isdir(folder) and not os.path.islink(folder):
+        shutil.rmtree(folder)  # of a run that was killed
     remove(folder)
     os.mkdir(folder, 0o700)
     try:
@@ -89,7 +92,7 @@ def _sqlite(rows: Iterable[Row], out: str) -> None:
     except sqlite3.Error as error:
         raise OSError(None, str(error)) from None
     finally:
-        remove(folder)
+        shutil.rmtree(folder)
 
 
 def _database(rows: Iterable[Row], path: str) -> None:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from mailscan.audit.rows import Row
     from mailscan.audit.work import Done
 
-VERSION = 1
+VERSION = 2
 EVERY = 1.0
 
 
@@ -54,6 +54,7 @@ class Store:
             if self._was_finished():
                 self.is_whole = resume
                 os.unlink(self.progress)
+            is_new = not os.path.lexists(self.partial)
             self.file: BinaryIO = self._locked(resume)
             if resume:
                 self._go_on()
@@ -62,7 +63,7 @@ class Store:
                 raise UsageError(
                     f"{self.out}: a run was stopped: --resume goes on; remove {self.progress} to begin anew"
                 )
-            else:
+            elif not is_new:
                 self.file = self._anew()
             self.file.seek(self.octets)
             self.file.truncate()
