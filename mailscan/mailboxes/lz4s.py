@@ -71,13 +71,17 @@ class Lz4:
         if not size:
             self._magic = b""
             return b""
+        if len(size) < 4:
+            raise EOFError
+        if size == bytes(4):
+            raise ValueError("an empty block")
         return self._unpacked(self._exactly(self._bounded(int.from_bytes(size, "big"))), _LARGEST_DOVECOT)
 
     def _next(self) -> bytes:
         """A block of a frame; none behind its last."""
         first = self._file.read(4)
         size = int.from_bytes(first, "little")
-        if self._magic == _LEGACY and (not first or first in (_FRAME, _LEGACY)):
+        if self._magic == _LEGACY and (not first or first in (_FRAME, _LEGACY) or first[1:] == _SKIPPED):
             # Only what follows ends it.
             self._magic, self._follows = b"", first
             return b""

@@ -14,6 +14,7 @@ from mailscan.mailboxes.dialects import BYTE_ORDER_MARK, KNOWN_FIELD
 # What `Notes.skipped` has before the kind of a file that is no mail.
 NOT_MAIL = "is not mail: "
 
+NO_HEADER = "text without a header of mail"
 # Stores of mail readers, and what lies beside mail, by their first octets: [MS-PST] 2.2.2.6, libdbx, Domino, Mork,
 # ESE; then text, which may stand behind empty lines.
 _STORES = (
@@ -25,6 +26,13 @@ _STORES = (
     (b"*mbx*\r\n", "a mailbox of UW-IMAP in its mbx format"),
     (b"// <!-- <mdb:mork", "a Mork index (.msf, .mab)"),
     (b"CRYPTED\x03\x07", "mail that Dovecot encrypted"),
+    (b"%PDF-", "a PDF document"),
+    (b"{\\rtf", "an RTF document"),
+    (b"\x89PNG\r\n\x1a\n", "a PNG image"),
+    (b"SQLite format 3\x00", "an SQLite database"),
+    (b"bplist00", "a binary property list"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
+    (b"Rar!\x1a\x07", "a RAR archive"),
     (b"\xff\xfe", "text in UTF-16"),
     (b"\xfe\xff", "text in UTF-16"),
 )
@@ -123,4 +131,4 @@ def _kind(source: str, first: bytes) -> str:
     found = by_first_octets(first)
     if found is not None and found.name not in ("text", "mail"):
         return found.text
-    return "text without a header of mail" if is_text(first) else "octets of no known kind"
+    return NO_HEADER if is_text(first) else "octets of no known kind"

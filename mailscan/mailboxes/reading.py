@@ -28,6 +28,7 @@ SINGLE, MBOX, PACKED = "message", "mbox", "packed"
 # An mbox may be looked for so far behind octets that are no message.
 _LOOK = 1 << 16
 _SHORT = 1 << 20
+OUTLOOK = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _FIELD = re.compile(rb"[!-9;-~]+[ \t]*:")
 _TIME = re.compile(rb"\d\d?:\d\d")
 # What mail readers keep beside the mail; "," is what MH's rmm(1) puts before the name of mail that was removed.
@@ -173,6 +174,8 @@ def _messages(
             notes.skip(source, "is packed too many times")
         elif first.startswith(ZIP):
             yield from _zip(source, file, window, notes, most, depth)
+        elif first.startswith(OUTLOOK):
+            yield from _outlooks(source, window, notes, most)
         elif is_tar(first):
             yield from _tar(source, Rest(window), notes, most, depth)
         else:
@@ -230,6 +233,25 @@ def _mbox(source: str, window: Window, notes: Notes, most: int) -> Iterator[Mess
 def _say_where(source: str, begin: int, notes: Notes) -> None:
     if begin > len(BYTE_ORDER_MARK):
         notes.skip(source, f"octets 0 to {begin} are no message")
+
+
+def _outlooks(source: str, window: Window, notes: Notes, most: int) -> Iterator[Message]:
+    """The message of Outlook's file, at offset 0 of it once it was read."""
+    while window.end <= most and window.extend():
+        pass
+    if window.end > most:
+        while window.extend():
+            window.drop(window.end)
+        notes.skip(source, too_large(0, window.end, most))
+        return
+    from mailscan.mailboxes.outlook import NoMessage, message_of
+
+    try:
+        yield source, 0, message_of(window.buffer)
+    except NoMessage as error:
+        notes.skip(source, f"{NOT_MAIL}{error}")
+    except ValueError as error:
+        notes.skip(source, f"cannot be read as a message of Outlook: {error}")
 
 
 def _unpacked(source: str, rest: Rest, first: bytes, notes: Notes, most: int, depth: int) -> Iterator[Message]:
@@ -290,7 +312,9 @@ def messages_in_range(
 def _kind(source: str, first: bytes) -> str:
     if first.startswith((*MAGICS, ZIP)) or is_tar(first):
         return PACKED
-    return SINGLE if is_in_maildir(source) else MBOX if mbox_begins(first) is not None else SINGLE
+    if first.startswith(OUTLOOK) and not is_in_maildir(source):
+        return PACKED
+    return MBOX if mbox_begins(first) is not None else SINGLE
 
 
 def mbox_begins(first: bytes) -> int | None:
