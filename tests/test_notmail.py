@@ -52,6 +52,7 @@ NOT_MAIL = {
     "case.toml": (b'[envelope]\nsender = "a@example.org"\n', "text without a header of mail"),
     "export.txt": (MAIL.decode().encode("utf-16"), "text in UTF-16"),
     "letter.doc": (compound({"WordDocument": bytes(5000)}), "an OLE document"),
+    "minutes": (b"From the meeting at 10:30 in 2026:\n\nall is well\n", "text without a header of mail"),
     "zeros": (bytes(4000), "octets of no known kind"),
 }
 IS_MAIL = {
@@ -176,6 +177,13 @@ def test_emlx_is_the_message_in_it(frame: bytes, tmp_path: Path) -> None:
     for named in (f"{out}:1", f"{path}:{row['offset']}", str(path)):
         shown = mailscan("show", "--headers", named, stdin=b"")
         assert shown.status == 0 and b"two" in shown.out and b"plist" not in shown.out, named
+
+
+def test_a_million_files_that_are_no_mail_are_only_counted() -> None:
+    notes = Notes()
+    for number in range(200_000):
+        notes.skip(f"all.zip!/{number}.json", "is not mail: JSON")
+    assert len(notes.skipped) == 200_000 and len(set(map(id, notes.skipped))) < 2000
 
 
 def test_emlx_that_is_not_whole() -> None:

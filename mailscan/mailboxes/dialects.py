@@ -35,21 +35,24 @@ _FIELD = _QUOTED + rb"[!-9;-~]+[ \t]*:"
 # As nearly every program writes it; then any with a weekday and a time; then in other tongues and orders.
 _USUAL = re.compile(rb"From \S{1,320} {1,2}" + _DAY + rb" [A-Z][a-z][a-z] [ 0-3]\d \d\d:\d\d[^\n]{0,80}\n" + _FIELD)
 _ANY = re.compile(rb"From [^\n]{0,900}?\b" + _DAY + rb",? [^\n]{0,60}\d\d?:\d\d[^\n]{0,80}\n" + _FIELD)
+DATED_LINE = re.compile(rb"From [^\n]{0,900}?\b" + _DAY + rb",? [^\n]{0,60}\d\d?:\d\d")
 _LINE = re.compile(rb"From ([^\n]{0,900})\n" + _QUOTED)
 _DATE = re.compile(rb"\b\d{4}-\d\d?-\d\d?\b|\b\d{4}/\d\d?/\d\d?\b|\b\d\d?[./] ?\d\d?[./] ?\d{4}\b")
 _TIME, _YEAR = re.compile(rb"\b\d\d?:\d\d\b"), re.compile(rb"\b(?:19|20)\d\d\b")
-_SOME_FIELD = re.compile(rb"[!-9;-~]+[ \t]*:|[ \t]")
+# So many lines of a header are looked at.
+_LINES = 16
+_ONE_FIELD = rb"[!-9;-~]+[ \t]*:[^\n]*(?:\n|\Z)"
+_FIELDS = re.compile(_ONE_FIELD + rb"(?:%s|[ \t]+[^\s][^\n]*(?:\n|\Z)){0,%d}" % (_ONE_FIELD, _LINES - 1))
+_BLANK = re.compile(rb"[ \t\r]*(?:\n|\Z)")
 # A field that programs write into the header of every mail, or nearly.
 KNOWN_FIELD = re.compile(
-    rb"(?:from|to|cc|bcc|subject|date|received|return-path|message-id|mime-version|sender|reply-to|delivered-to|"
+    rb"^(?:from|to|cc|bcc|subject|date|received|return-path|message-id|mime-version|sender|reply-to|delivered-to|"
     rb"references|in-reply-to|envelope-to|newsgroups|path|status|precedence|organi[sz]ation|lines|errors-to|comments|"
     rb"keywords|encrypted|importance|priority|approved|apparently-to|thread-topic|thread-index|user-agent|"
     rb"authentication-results|dkim-signature|domainkey-signature|autocrypt|"
     rb"(?:content|resent|list|arc|received|disposition|auto|x)-[a-z0-9_.-]{1,80})[ \t]*:",
-    re.IGNORECASE,
+    re.IGNORECASE | re.MULTILINE,
 )
-# A body that quotes mail is no header: so many lines of one are looked at.
-_LINES = 16
 
 _INTERNAL = re.compile(rb"\nsubject: DON'T DELETE THIS MESSAGE -- FOLDER INTERNAL DATA\r?\n", re.IGNORECASE)
 _INTERNAL_ID = re.compile(rb"\nX-IMAP(?:BASE)?: \d", re.IGNORECASE)
@@ -74,19 +77,13 @@ def rule_of(octets: bytes, at: int, *, is_first: bool = False) -> int | None:
 
 def _is_header(octets: bytes, at: int, end: int) -> bool:
     """Whether a header stands there: nothing but fields, as far as one looks, and one that mail has among them."""
-    is_known = False
-    for number in range(_LINES):
-        stop = octets.find(b"\n", at, end)
-        stop = end if stop < 0 else stop
-        if not octets[at:stop].strip():
-            break
-        if _SOME_FIELD.match(octets, at, stop) is None or (not number and octets[at : at + 1] in b" \t"):
-            return False
-        is_known = is_known or KNOWN_FIELD.match(octets, at, stop) is not None
-        if stop == end:
-            break
-        at = stop + 1
-    return is_known
+    block = _FIELDS.match(octets, at, end)
+    if block is None:
+        return False
+    stop = min(block.end(), end)
+    if octets.count(b"\n", at, stop) < _LINES and _BLANK.match(octets, stop, end) is None:
+        return False
+    return KNOWN_FIELD.search(octets, at, stop) is not None
 
 
 def written_for(first: bytes, begin: int) -> int:

@@ -7,7 +7,7 @@ import re
 import stat
 from io import FileIO
 
-from mailscan.mailboxes.dialects import BYTE_ORDER_MARK, RFC4155, rule_of, written_for
+from mailscan.mailboxes.dialects import BYTE_ORDER_MARK, DATED_LINE, RFC4155, rule_of, written_for
 from mailscan.mailboxes.mbox import Split
 from mailscan.mailboxes.notmail import NOT_MAIL, Letter, is_in_maildir, letter_in, not_mail
 from mailscan.mailboxes.unpacking import MAGICS, Rest, broken, in_words, is_tar, tar_members, unpacked
@@ -30,10 +30,11 @@ _LOOK = 1 << 16
 _SHORT = 1 << 20
 OUTLOOK = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _FIELD = re.compile(rb"[!-9;-~]+[ \t]*:")
-_TIME = re.compile(rb"\d\d?:\d\d")
 # What mail readers keep beside the mail; "," is what MH's rmm(1) puts before the name of mail that was removed.
 _NOT_MAIL = ("dovecot", "courier", "maildirfolder", "maildirsize", "subscriptions", "cyrus.", ".", ",")
 _NOT_MAIL_ENDINGS = (".msf", ".lock", ".cmeta", ".ev-summary", ".ev-summary-meta")
+# So much of what was skipped in one task has its name: an archive may have millions of files that are no mail.
+_MOST_NAMED = 1000
 # Compressed files in archives in compressed files …
 _DEEPEST = 4
 # So many unpacked octets may come without a message in them; more only while they are not much more than what was read.
@@ -60,11 +61,16 @@ class Notes:
         self.empty = 0  # files without an octet: nothing was lost
         self.read = 0  # octets of the file, packed as it is
         self.span: tuple[int | None, int | None] = (None, None)
+        self._unnamed: dict[str, tuple[str, str]] = {}
         self.barren = 0  # octets read of the file itself since a message was found
 
     def skip(self, source: str, why: object) -> None:
         """Something of a source could not be read."""
-        self.skipped.append((source, in_words(why) if isinstance(why, Exception) else str(why)))
+        words = in_words(why) if isinstance(why, Exception) else str(why)
+        if len(self.skipped) < _MOST_NAMED:
+            self.skipped.append((source, words))
+        else:
+            self.skipped.append(self._unnamed.setdefault(words, ("one of many", words)))
 
     def box(self, source: str, counts: list[int]) -> None:
         """Add to the counts of an mbox."""
@@ -201,7 +207,7 @@ def _single(source: str, window: Window, first: bytes, notes: Notes, most: int) 
     what = "" if is_in_maildir(source) else not_mail(source, first)
     if what:
         notes.skip(source, NOT_MAIL + what)
-        while window.extend():
+        while source == "-" and window.extend():  # who writes a pipe wants to see it read
             window.drop(window.end)
         return
     while window.end <= most and window.extend():
@@ -336,9 +342,8 @@ def mbox_begins(first: bytes) -> int | None:
 
 
 def _begins_one(first: bytes, at: int) -> bool:
-    """Whether the `From ` line of a file's beginning is one: it has a time, though no header follows, or one does."""
-    line = first[at : first.find(b"\n", at) + 1 or len(first)]
-    return _TIME.search(line[:1000]) is not None or rule_of(first, at, is_first=True) is not None
+    """Whether the `From ` line of a file's beginning is one: a header follows, or it has a date as they all had."""
+    return rule_of(first, at, is_first=True) is not None or DATED_LINE.match(first, at) is not None
 
 
 def too_large(offset: int, size: int, most: int) -> str:
