@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from running import mailscan
 
+from mailscan.audit.settings import settings
 from mailscan.mailboxes import tasks
 from mailscan.mailboxes.dialects import BARE, DATED, NAMES, RFC4155, THUNDERBIRD, Counts
 from mailscan.mailboxes.reading import Notes, messages_in_stream
@@ -216,3 +217,5 @@ def test_a_run_that_goes_on_knows_the_doubt(tmp_path: Path) -> None:
     totals.add(NOTHING._replace(boxes={"x": read(letters(DAY, gap=b""))[1].plain()}))
     again = Totals(json.loads(json.dumps(totals.plain())))
     assert again.doubts == 1 and again.unread() == totals.unread() != []
+    digests = {settings([], rule=rule).digest for rule in (None, *range(len(NAMES)))}
+    assert len(digests) == len(NAMES) + 1, "what --resume compares"

@@ -128,6 +128,16 @@ def test_init_writes_through_no_link(folder: Folder) -> None:
     assert done.status == 1 and "exists and is left as it is" in done.err and folder.is_sound()
 
 
+def test_what_comes_out_of_a_case_is_written_through_no_link(folder: Folder) -> None:
+    case = folder.path / "case"
+    case.mkdir()
+    (case / "message.eml").write_bytes(LETTER)
+    (case / "case.toml").write_text('why = "x"\n[[filter]]\nuse = "subject"\nprefixes = ["ADV:"]\naction = "reject"\n')
+    (case / "expected.json").symlink_to(folder.victim)
+    done = mailscan("test", "--bless", str(case), stdin=b"")
+    assert done.status == 1 and b"symbolic link" in done.out and folder.is_sound(), done.err
+
+
 def test_what_is_there_stands_until_all_is_written(tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_text("before")
