@@ -167,9 +167,14 @@ class Case:
         except (OSError, UnicodeDecodeError):
             before = ""
         if before != text:
-            with open(self.expected_path, "w", encoding="utf-8") as file:
+            # Not through a link, which would have another file overwritten.
+            with open(self.expected_path, "w", encoding="utf-8", opener=_without_links) as file:
                 file.write(text)
             self.written = _in_words(said)
+
+
+def _without_links(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW, 0o666)
 
 
 def folders(path: str) -> list[str]:

@@ -8,6 +8,7 @@ import time
 
 from mailscan import eximfiles
 from mailscan.errors import FilterError, MailscanError, OutOfTime, place_of
+from mailscan.journal import open_log
 from mailscan.probe import Probe, probe
 from mailscan.timer import Limit
 
@@ -116,7 +117,7 @@ def _log(to: str) -> str:
         return "/dev/log"
     try:
         # As a scan does it, which makes the file; an empty one is what the first mail would have found.
-        descriptor = os.open(to, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o640)
+        descriptor = open_log(to)
     except OSError as error:
         raise FilterError(f"cannot be written: {error.strerror}") from None
     os.close(descriptor)

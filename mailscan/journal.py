@@ -117,10 +117,27 @@ def _to_syslog(text: str) -> None:
     syslog.syslog(syslog.LOG_INFO, text)
 
 
+def open_log(path: str) -> int:
+    """The descriptor of the file at a path, to append to, made if it is not there. Raises `OSError`.
+
+    A link is followed if root or we made it, as /dev/stdout and a log kept on another disk are: one that somebody
+    else planted would have what senders write appended to a file of ours.
+    """
+    # O_NONBLOCK: a named pipe that nobody reads must not hold the mail.
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
+    try:
+        return os.open(path, flags | os.O_NOFOLLOW, 0o640)
+    except OSError:
+        if not os.path.islink(path):
+            raise
+    if (owner := os.lstat(path).st_uid) not in (0, os.geteuid()):
+        raise OSError(None, f"it is a link that uid {owner} made")
+    return os.open(path, flags, 0o640)
+
+
 def _to_file(path: str, text: str) -> None:
-    # O_NONBLOCK: a named pipe that nobody reads must not hold the mail. One write, so that lines of processes that
-    # log at the same time stay whole.
-    log = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o640)
+    log = open_log(path)
+    # One write, so that lines of processes that log at the same time stay whole.
     try:
         os.write(log, text.encode("utf-8") + b"\n")
     finally:

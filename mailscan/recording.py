@@ -13,6 +13,7 @@ import stat
 from binascii import Error, a2b_base64, b2a_base64
 
 from mailscan.errors import UsageError
+from mailscan.newfile import in_place
 from mailscan.outside import Outside
 
 TYPE_CHECKING = False
@@ -34,8 +35,7 @@ def record(path: str, outside: Outside, digest: str) -> None:
     octets = json.dumps(document, indent=1).encode() + b"\n"
     try:
         # Answers may quote the mail: nobody else is to read them.
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with open(descriptor, "wb") as file:
+        with in_place(path) as file:
             file.write(octets)
     except (OSError, ValueError) as error:
         raise UsageError(f"--record: {path}: {getattr(error, 'strerror', None) or error}") from None

@@ -33,6 +33,7 @@ FLOORS: tuple[set[str], ...] = (
         "delimiters",
         "decodings",
         "probe",
+        "newfile",
         "specimens",
     },
     {

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
+import shutil
 import sqlite3
 from itertools import islice
 
 from mailscan.audit.rows import COLUMNS, JSON, NAMES, TEXTS, read_rows
 from mailscan.errors import UsageError
+from mailscan.newfile import create, in_place, remove
 from mailscan.outgoing import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-    from typing import Any
+    from collections.abc import Iterable, Iterator
+    from typing import Any, BinaryIO
 
     from mailscan.audit.rows import Row
 
@@ -41,22 +44,13 @@ def check_format(out: str) -> None:
 
 def write(rows: str, out: str) -> None:
     """Make `out` of the .jsonl file `rows`; it appears whole, or not at all. Raises `OSError`."""
-    new = out + ".partial.new"
-    writers: dict[str, Callable[[Iterable[Row], str], None]] = {
-        ".csv": _csv, ".parquet": _parquet, ".sqlite": _sqlite
-    }  # fmt: skip
-    try:
-        # For its owner alone, as the rows are: it tells of mail.
-        os.close(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
-        writers[os.path.splitext(out)[1]](read_rows(rows), new)
-        with open(new, "rb") as file:
-            os.fsync(file.fileno())
-        os.replace(new, out)
-    except sqlite3.Error as error:
-        raise OSError(None, str(error)) from None
-    finally:
-        if os.path.exists(new):
-            os.unlink(new)
+    ending = os.path.splitext(out)[1]
+    if ending == ".sqlite":
+        _sqlite(read_rows(rows), out)
+        return
+    # For its owner alone, as the rows are: it tells of mail.
+    with in_place(out, out + ".partial.new") as file:
+        (_csv if ending == ".csv" else _parquet)(read_rows(rows), file)
 
 
 def _flat(row: Row) -> list[Any]:
@@ -64,11 +58,12 @@ def _flat(row: Row) -> list[Any]:
     return [json.dumps(row[name]) if name in _LISTS else row[name] for name in NAMES]
 
 
-def _csv(rows: Iterable[Row], path: str) -> None:
-    with open(path, "w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(NAMES)
-        writer.writerows([_cell(value) for value in _flat(row)] for row in rows)
+def _csv(rows: Iterable[Row], file: BinaryIO) -> None:
+    text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+    writer = csv.writer(text)
+    writer.writerow(NAMES)
+    writer.writerows([_cell(value) for value in _flat(row)] for row in rows)
+    text.detach()
 
 
 def _cell(value: Any) -> Any:
@@ -81,7 +76,26 @@ def _cell(value: Any) -> Any:
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 
-def _sqlite(rows: Iterable[Row], path: str) -> None:
+def _sqlite(rows: Iterable[Row], out: str) -> None:
+    # SQLite opens by name, and follows links: only in a folder of our own nobody can plant any.
+    folder = out + ".partial.new"
+    new = os.path.join(folder, "rows")
+    if os.path.isdir(folder) and not os.path.islink(folder):
+        shutil.rmtree(folder)  # of a run that was killed
+    remove(folder)
+    os.mkdir(folder, 0o700)
+    try:
+        with create(new) as file:
+            _database(rows, new)
+            os.fsync(file.fileno())
+        os.replace(new, out)
+    except sqlite3.Error as error:
+        raise OSError(None, str(error)) from None
+    finally:
+        shutil.rmtree(folder)
+
+
+def _database(rows: Iterable[Row], path: str) -> None:
     columns = ", ".join(f"{column.name} {_SQL.get(column.kind, 'TEXT')}" for column in COLUMNS)
     database = sqlite3.connect(path)
     try:
@@ -95,13 +109,13 @@ def _sqlite(rows: Iterable[Row], path: str) -> None:
         database.close()
 
 
-def _parquet(rows: Iterable[Row], path: str) -> None:
+def _parquet(rows: Iterable[Row], file: BinaryIO) -> None:
     import pyarrow
     from pyarrow.parquet import ParquetWriter
 
     kinds = {"integer": pyarrow.int64(), "number": pyarrow.float64(), TEXTS: pyarrow.list_(pyarrow.string())}
     schema = pyarrow.schema([(column.name, kinds.get(column.kind, pyarrow.string())) for column in COLUMNS])
-    with ParquetWriter(path, schema, compression="zstd") as writer:
+    with ParquetWriter(file, schema, compression="zstd") as writer:
         for some in _batches(rows):
             for row in some:
                 for column in COLUMNS:

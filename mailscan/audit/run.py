@@ -32,15 +32,17 @@ class Reached:
         self.begin = begin
 
 
-def run(paths: list[str], workers: Workers, most: int, reached: Reached | None = None) -> Iterator[tuple[Task, Done]]:
+def run(
+    paths: list[str], workers: Workers, most: int, reached: Reached | None = None, rule: int | None = None
+) -> Iterator[tuple[Task, Done]]:
     """Every task below these paths and what came of it, in the archive's order, whatever the workers' number.
 
-    `most`: messages with more octets are skipped. `reached` says where to go on, and is kept up to date: when a pair
-    is given, it stands behind that task.
+    `most`: messages with more octets are skipped. `rule`: as the settings of the workers have it. `reached` says where
+    to go on, and is kept up to date: when a pair is given, it stands behind that task.
     """
     reached = reached or Reached()
     course = _Course(workers)
-    for task in tasks(paths, most, reached.position):
+    for task in tasks(paths, most, reached.position, rule):
         course.begin(task)
         if len(course.waiting) >= AHEAD * workers.jobs:
             yield course.first(reached)
@@ -75,7 +77,7 @@ class _Course:
         A worker that sees a range alone takes the first line that begins a message for one. It may stand in the body
         of a message that a Content-Length reaches over; that only who read the ranges before can know.
         """
-        begin = 0 if task.start == 0 else reached.begin
+        begin = task.begin if task.start == 0 else reached.begin
         if begin is not None and begin >= task.stop:
             reached.begin = begin
             return task, NOTHING

@@ -33,12 +33,15 @@ class PolicyText(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """All that decides what a row says, beside the mail. `envelope`: the facts that overrule the archive's."""
+    """All that decides what a row says, beside the mail. `envelope`: the facts that overrule the archive's. `rule`:
+    the one of `mailscan.mailboxes.dialects` by which mboxes are read; None: the one that each was written for.
+    """
 
     policies: tuple[PolicyText, ...]
     envelope: dict[str, Any]
     network: bool
     replay: bytes | None
+    rule: int | None
     digest: str
 
 
@@ -66,6 +69,7 @@ def settings(
     envelope: Mapping[str, Any] | None = None,
     network: bool = False,
     replay: bytes | None = None,
+    rule: int | None = None,
 ) -> Settings:
     """The settings of an audit under one policy, or of several that are asked about each mail.
 
@@ -73,11 +77,11 @@ def settings(
     out unless `network` is set, or `replay` is a record that answers.
     """
     facts = dict(envelope or {})
-    digest = hashlib.sha256(repr((sorted(facts.items()), network)).encode("utf-8", "backslashreplace"))
+    digest = hashlib.sha256(repr((sorted(facts.items()), network, rule)).encode("utf-8", "backslashreplace"))
     digest.update(hashlib.sha256(replay or b"").digest())
     for policy in policies:
         digest.update(policy.digest.encode())
-    return Settings(tuple(policies), facts, network, replay, digest.hexdigest())
+    return Settings(tuple(policies), facts, network, replay, rule, digest.hexdigest())
 
 
 def load(text: PolicyText, *, network: bool) -> tuple[Policy, list[str]]:

@@ -1,6 +1,7 @@
 """Where the rows of an audit go, so that nothing that stops it loses one or writes one twice.
 
-While it runs, rows are appended to `OUT.partial`, a line of JSON each, whatever OUT becomes at the end. At most a
+While it runs, rows are appended to `OUT.partial`, a line of JSON each, whatever OUT becomes at the end. A file of that
+name that is not ours alone is never written to: it is removed, or refused where a stopped run left rows. At most a
 second later `OUT.progress` is replaced by one that says how many octets of rows are safe on the disk, and behind which
 task they end. Going on, the rows beyond that are cut off, and their task is done again. At the end OUT is made of the
 rows, and put in its place by a rename: it is there whole or not at all.
@@ -20,6 +21,7 @@ from mailscan.audit.run import Reached
 from mailscan.audit.totals import Totals
 from mailscan.errors import MailscanError, UsageError
 from mailscan.mailboxes.tasks import Position
+from mailscan.newfile import create, in_place, open_own, remove
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from mailscan.audit.rows import Row
     from mailscan.audit.work import Done
 
-VERSION = 1
+VERSION = 2
 EVERY = 1.0
 
 
@@ -52,15 +54,17 @@ class Store:
             if self._was_finished():
                 self.is_whole = resume
                 os.unlink(self.progress)
-            descriptor = os.open(self.partial, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            self.file: BinaryIO = open(descriptor, "r+b")  # noqa: SIM115 - open as long as the run goes on
-            fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            is_new = not os.path.lexists(self.partial)
+            self.file: BinaryIO = self._locked(resume)
             if resume:
                 self._go_on()
-            elif os.path.exists(self.progress):
+            elif os.path.lexists(self.progress):
+                self.file.close()
                 raise UsageError(
                     f"{self.out}: a run was stopped: --resume goes on; remove {self.progress} to begin anew"
                 )
+            elif not is_new:
+                self.file = self._anew()
             self.file.seek(self.octets)
             self.file.truncate()
         except BlockingIOError:
@@ -68,12 +72,36 @@ class Store:
         except OSError as error:
             raise self._failed(self.partial, error) from None
 
+    def _locked(self, resume: bool) -> BinaryIO:
+        """`OUT.partial`, which no other run writes meanwhile."""
+        try:
+            file = open_own(self.partial)
+        except FileNotFoundError:
+            file = create(self.partial)
+        except OSError as error:
+            if resume or os.path.lexists(self.progress):
+                raise UsageError(f"{self.partial} {error.strerror}; remove it to begin anew") from None
+            remove(self.partial)
+            file = create(self.partial)
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not _is_at(file, self.partial):  # another run removed it before we had the lock
+            raise BlockingIOError
+        return file
+
+    def _anew(self) -> BinaryIO:
+        """A new file in the place of the locked one: somebody may have had that open for a long time."""
+        os.unlink(self.partial)
+        file = create(self.partial)
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self.file.close()
+        return file
+
     def _was_finished(self) -> bool:
         """Whether a run made `out`, and was stopped before all that goes with it was removed."""
         if os.path.exists(self.partial) or not os.path.exists(self.out):
             return False
         try:
-            with open(self.progress, "rb") as file:
+            with open_own(self.progress) as file:
                 state = json.load(file)
             if state["version"] != VERSION or state["about"] != self.about or not state["finished"]:
                 return False
@@ -84,13 +112,15 @@ class Store:
 
     def _go_on(self) -> None:
         try:
-            with open(self.progress, "rb") as file:
+            with open_own(self.progress) as file:
                 state = json.load(file)
             if state["version"] == VERSION:
                 self._take_up(state)
                 return
         except FileNotFoundError:
             return
+        except OSError as error:
+            raise UsageError(f"{self.progress} {error.strerror}; remove it to begin anew") from None
         except (ValueError, KeyError, TypeError, IndexError, AttributeError):
             pass  # of an interrupted disk, or not ours
         raise UsageError(f"{self.progress}: is not what this version writes; remove it to begin anew")
@@ -144,12 +174,8 @@ class Store:
             "totals": self.totals.plain(),
         }
         # For its owner alone, as the rows are: it has subjects.
-        descriptor = os.open(self.progress + ".new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with open(descriptor, "w", encoding="ascii") as file:
-            json.dump(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(self.progress + ".new", self.progress)
+        with in_place(self.progress, self.progress + ".new") as file:
+            file.write(json.dumps(state).encode("ascii"))
         self._saved = time.monotonic()
 
     def rows(self) -> Iterator[Row]:
@@ -197,6 +223,13 @@ class Store:
         return MailscanError(
             f"{path} cannot be written: {error.strerror or error}; --resume goes on from what is saved"
         )
+
+
+def _is_at(file: BinaryIO, path: str) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), os.lstat(path))
+    except FileNotFoundError:
+        return False
 
 
 def stamp(path: str) -> list[int] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mailscan.mailboxes.mbox import dialect
+from mailscan.mailboxes.dialects import Counts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,8 +36,10 @@ def summary(totals: Totals, source: str, left_out: list[str]) -> Iterator[str]:
     yield from _boxes(totals.boxes)
     if totals.empty:
         yield f"files without an octet: {totals.empty:,}"
-    if totals.missing:
-        yield f"skipped: {totals.missing:,}"
+    if totals.others:
+        yield f"files that are not mail: {sum(count for count, _ in totals.others.values()):,}"
+    if skipped := totals.missing - sum(count for count, _ in totals.others.values()):
+        yield f"skipped: {skipped:,}"
 
 
 def _rules(tally: Tally) -> Iterator[str]:
@@ -57,12 +59,17 @@ def _times(tally: Tally) -> Iterator[str]:
 
 def _boxes(boxes: dict[str, list[int]]) -> Iterator[str]:
     kinds: dict[str, list[int]] = {}
+    internal = 0
     for counts in boxes.values():
-        known = kinds.setdefault(dialect(counts), [0, 0])
+        box = Counts(counts)
+        known = kinds.setdefault(box.dialect, [0, 0])
         known[0] += 1
-        known[1] += counts[0]
+        known[1] += box.messages
+        internal += box.internal
     for kind, (files, messages) in sorted(kinds.items()):
         yield f"{kind}: {files:,} file{'s' * (files != 1)}, {_messages(messages)}"
+    if internal:
+        yield f"internal data of c-client (Pine, UW-IMAP), which is no mail: {internal:,}"
 
 
 def _messages(count: int) -> str:

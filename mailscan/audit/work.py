@@ -67,6 +67,7 @@ class Judge:
     def __init__(self, settings: Settings) -> None:
         may_ask = settings.network or settings.replay is not None
         self.policies = [load(text, network=may_ask)[0] for text in settings.policies]
+        self.rule = settings.rule
         self.most = min(policy.limits.message_size for policy in self.policies)
         self.envelopes = [Envelopes(policy.trusted, settings.envelope) for policy in self.policies]
         self.replay = None if settings.replay is None else Replay(0.0, "the record", settings.replay)
@@ -129,13 +130,13 @@ def work(task: Task, judge: Judge, *, careful: bool = False) -> Done:
     """The rows of a task's messages; `careful` where one may have killed a worker. Must be called in the main thread
     of a process.
     """
-    notes = Notes()
+    notes = Notes(judge.rule)
     if isinstance(task, Files):
         messages: Iterator[tuple[str, int, bytes]] = (
             message for path in task.paths for message in messages_in_file(path, notes, judge.most)
         )
     elif isinstance(task, Range):
-        messages = messages_in_range(task.path, task.start, task.stop, task.begin, notes, judge.most)
+        messages = messages_in_range(task.path, task.start, task.stop, task.begin, notes, judge.most, task.rule)
     else:
         notes.skipped, notes.boxes, notes.empty = list(task.skipped), dict(task.boxes), task.empty
         messages = iter(task.messages)

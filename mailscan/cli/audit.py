@@ -13,6 +13,7 @@ from mailscan.cli.options import SCAN_OPTIONS, Request
 from mailscan.cli.outputs import check_place, keep_apart
 from mailscan.cli.pages import AuditPage
 from mailscan.errors import MailscanError, Terminated, UsageError
+from mailscan.mailboxes.dialects import NAMES
 from mailscan.outgoing import printable
 from mailscan.policy import find_policy
 
@@ -29,12 +30,13 @@ if TYPE_CHECKING:
 HELP = """Judge every message of archives, and say what came of it.
 
 PATH is an mbox, a Maildir, an MH folder, any directory of messages, one message, a tar or zip archive of these, each
-of them perhaps compressed (gzip, bzip2, xz, Zstandard), or "-" for standard input. Every rule is asked; the verdict is
-the one of `mailscan scan`, with the envelope that the archive kept unless options say another. Rules that ask the
-network are left out without --network or --replay.
+of them perhaps compressed (gzip, bzip2, xz, Zstandard, LZ4), or "-" for standard input. Every rule is asked; the
+verdict is the one of `mailscan scan`, with the envelope that the archive kept unless options say another. Rules that
+ask the network are left out without --network or --replay. Files that are no mail are named, and not judged.
 
 \b
-Exit status: 0 everything was read, 1 something had to be skipped, or the run was stopped, 2 a wrong command line.
+Exit status: 0 everything was read, 1 something had to be skipped, is no mail, or may be read in several ways
+(--dialect), or the run was stopped, 2 a wrong command line.
 
 \b
 Examples:
@@ -44,6 +46,11 @@ Examples:
 """
 _OWN = ("--sender", "--rcpt", "--client-ip", "--client-name", "--helo", "--auth-user", "--info", "--policy", "--replay")
 SHARED = tuple(option for option in SCAN_OPTIONS if option.name in _OWN)
+DIALECT = click.Option(
+    ["--dialect"],
+    type=click.Choice(NAMES),
+    help="Which `From ` lines begin messages in every mbox.  [default: as each was written for]",
+)
 _FACTS = ("client_name", "helo", "auth_user")
 _MOST_TOLD = 20
 
@@ -57,6 +64,7 @@ def audit(
     network: bool,
     cluster: str | None,
     html: str | None,
+    dialect: str | None,
     values: Values,
 ) -> int:
     """Audit what is at `paths`; returns the exit status. `values` are those of `SHARED`. Raises `MailscanError`."""
@@ -77,7 +85,8 @@ def audit(
     keep_apart({"--out": out, "--html": html}, [*paths, *filter(None, (chosen_policy, request.replay))])
     text = read_policy(chosen_policy)
     replay = None if request.replay is None else checked_record(request.replay)
-    chosen = settings([text], envelope=_facts(request, values), network=network, replay=replay)
+    rule = None if dialect is None else NAMES.index(dialect)
+    chosen = settings([text], envelope=_facts(request, values), network=network, replay=replay, rule=rule)
     policy, left_out = load(text, network=network or replay is not None)
     about = {"policy or options": chosen.digest, "paths": paths}
     page = None if html is None else AuditPage(html, out)
@@ -88,12 +97,12 @@ def audit(
         if store is not None and store.is_whole:
             store.forget()
             _summarize(store.totals, text.source, left_out, to_stderr=False)
-            return 1 if store.totals.missing else 0
+            return _status(store.totals)
         with _workers(chosen, jobs, cluster) as workers:
-            totals = _run(paths, workers, policy.limits.message_size, store, out == "-", page)
+            totals = _run(paths, workers, policy.limits.message_size, store, out == "-", page, rule)
         if page is not None:
             page.add(store.rows() if store is not None else ())
-            page.write(policy, paths, left_out, totals.skipped)
+            page.write(policy, paths, left_out, totals.unread())
         if store is not None:
             store.finish()
     except (KeyboardInterrupt, Terminated) as error:
@@ -105,7 +114,11 @@ def audit(
             store.stop()
         raise
     _summarize(totals, text.source, left_out, to_stderr=out == "-")
-    return 1 if totals.missing else 0
+    return _status(totals)
+
+
+def _status(totals: Totals) -> int:
+    return 1 if totals.missing or totals.doubts else 0
 
 
 def _check(paths: list[str], request: Request, out: str | None, *, resume: bool, network: bool) -> None:
@@ -148,7 +161,15 @@ def _workers(chosen: Settings, jobs: int | None, cluster: str | None) -> Any:
     return LocalWorkers(chosen, jobs or len(os.sched_getaffinity(0)))
 
 
-def _run(paths: list[str], workers: Workers, most: int, store: Any, to_stdout: bool, page: AuditPage | None) -> Totals:
+def _run(
+    paths: list[str],
+    workers: Workers,
+    most: int,
+    store: Any,
+    to_stdout: bool,
+    page: AuditPage | None,
+    rule: int | None,
+) -> Totals:
     """Go through the archives; rows to the store, which a page reads at the end, or to standard output and the page."""
     from mailscan.audit.run import Reached, run
     from mailscan.audit.totals import Totals
@@ -157,7 +178,7 @@ def _run(paths: list[str], workers: Workers, most: int, store: Any, to_stdout: b
     reached = store.reached if store is not None else Reached()
     # Rows on a terminal show how it goes on, and a bar would stand between them.
     is_shown = to_stdout and sys.stdout is not None and sys.stdout.isatty()
-    for _, done in told(run(paths, workers, most, reached), paths, reached.position, quiet=is_shown):
+    for _, done in told(run(paths, workers, most, reached, rule), paths, reached.position, quiet=is_shown):
         if store is not None:
             store.add(done)
             continue
@@ -205,7 +226,17 @@ def _summarize(totals: Totals, source: str, left_out: list[str], *, to_stderr: b
         click.echo(printable(line), err=to_stderr)
     if not totals.tally.messages and not totals.missing:
         click.echo("mailscan: no message was found", err=True)
+    tell_unread(totals)
+
+
+def tell_unread(totals: Totals) -> None:
+    """Say on standard error what was not judged, or may be read otherwise."""
+    unread = totals.unread()
+    skipped = len(totals.skipped)
+    for where, why in unread[: len(unread) - skipped]:
+        click.echo(f"mailscan: {printable(where)} {printable(why)}", err=True)
     for where, why in totals.skipped[:_MOST_TOLD]:
         click.echo(f"mailscan: skipped {printable(where)}: {printable(why)}", err=True)
-    if totals.missing > _MOST_TOLD:
-        click.echo(f"mailscan: and {totals.missing - _MOST_TOLD:,} more that were skipped", err=True)
+    more = totals.missing - sum(count for count, _ in totals.others.values()) - _MOST_TOLD
+    if more > 0:
+        click.echo(f"mailscan: and {more:,} more that were skipped", err=True)

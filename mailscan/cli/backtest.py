@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mailscan.cli.audit import told
-from mailscan.cli.outputs import check_place, is_device, keep_apart, writing
+from mailscan.cli.audit import DIALECT, tell_unread, told
+from mailscan.cli.outputs import check_place, keep_apart, writing
 from mailscan.errors import MailscanError
-from mailscan.outgoing import printable
+from mailscan.mailboxes.dialects import NAMES
+from mailscan.newfile import is_device
 
 if TYPE_CHECKING:
     from typing import Any
@@ -26,8 +27,8 @@ PATH is an mbox, a Maildir, an MH folder, a directory, a message, a tar or zip o
 refused mail is listed, the most innocent-looking first, with what speaks for it.
 
 \b
-Exit status: 1 when more mail than --allow went through before and would be refused now, or there was no mail to go by,
-2 for a wrong command line, else 0.
+Exit status: 1 when more mail than --allow went through before and would be refused now, there was no mail to go by, or
+an mbox may be read in several ways (--dialect), 2 for a wrong command line, else 0.
 
 \b
 Examples:
@@ -51,6 +52,7 @@ class Run:
         self.html: str | None = given["html"]
         self.network: bool = given["network"]
         self.replay: str | None = given["replay"]
+        self.rule = None if given["dialect"] is None else NAMES.index(given["dialect"])
         if self.network and self.replay:
             raise click.UsageError("--network asks, and --replay answers without asking: only one can be had")
         if self.out and not self.out.endswith(".jsonl") and not is_device(self.out):
@@ -80,42 +82,37 @@ def _compare(run: Run) -> int:
     from mailscan.audit.pairs import Pairs, pairs_of
     from mailscan.audit.run import run as judged
     from mailscan.audit.settings import load, read_policy, settings
-    from mailscan.audit.tally import Tally
+    from mailscan.audit.totals import Totals
     from mailscan.audit.workers import LocalWorkers
     from mailscan.cli.changes import tell
     from mailscan.recording import checked_record
     from mailscan.report.facts import Facts
 
-    skipped: list[tuple[str, str]] = []
     policies = [read_policy(run.old), read_policy(run.new)]
     record = None if run.replay is None else checked_record(run.replay)
     asks = run.network or record is not None
     loaded = [load(policy, network=asks) for policy in policies]
     left_out = {os.path.basename(policy.source): rules for policy, (_, rules) in zip(policies, loaded, strict=True)}
     most = min(policy.limits.message_size for policy, _ in loaded)
-    both = settings(policies, network=run.network, replay=record)
-
-    def skip(source: str, why: str) -> None:
-        skipped.append((source, why))
-        click.echo(f"mailscan: {printable(source)}: skipped: {printable(why)}", err=True)
+    both = settings(policies, network=run.network, replay=record, rule=run.rule)
 
     with closing(Comparison(run.own)) as comparison, LocalWorkers(both, run.jobs, Pairs) as workers:
-        tally = Tally()
+        totals = Totals()
         for label, paths in run.groups():
-            for _, done in told(judged(paths, workers, most), paths):
-                for source, why in done.skipped:
-                    skip(source, why)
+            for _, done in told(judged(paths, workers, most, rule=run.rule), paths):
                 comparison.take(pairs_of(done.lines), label)
-                tally.merge(done.tally)
+                totals.add(done)
+        tell_unread(totals)
         if not comparison.matrix:
             raise MailscanError("no message was read, so nothing is known about the policies")
-        comparison.errors = tally.errors
+        comparison.errors = errors = totals.tally.errors
         paths = [path for _, some in run.groups() for path in some]
         unasked = sorted({rule for rules in left_out.values() for rule in rules})
-        _finish(run, comparison, Facts(run.new, paths, left_out=unasked, skipped=skipped, errors=tally.errors))
+        _finish(run, comparison, Facts(run.new, paths, left_out=unasked, skipped=totals.unread(), errors=errors))
         tell(comparison, run, left_out)
         refused = comparison.refused_now()
-        return 1 if refused > run.allow else 0
+        # Of an mbox that may be read in several ways nobody knows what its mails are.
+        return 1 if refused > run.allow or totals.doubts else 0
 
 
 def _finish(run: Run, comparison: Comparison, facts: Facts) -> None:
@@ -187,6 +184,7 @@ command = click.Command(
         click.Option(["--html"], type=click.Path(), metavar="FILE.html", help="Write a page with all of it."),
         click.Option(["--network"], is_flag=True, help="Also ask the rules that ask the network."),
         click.Option(["--replay"], metavar="FILE", help="Answer these rules from a FILE of `mailscan scan --record`."),
+        DIALECT,
         click.Option(["--jobs"], type=click.IntRange(1, 1000), metavar="N", help="Processes.  [default: one a core]"),
     ],
     help=HELP,

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mailscan.cli import backtest, tryout
+from mailscan.cli.audit import DIALECT, audit
 from mailscan.cli.audit import HELP as AUDIT_HELP
 from mailscan.cli.audit import SHARED as AUDIT_SHARED
-from mailscan.cli.audit import audit
 from mailscan.cli.cases import test_command
 from mailscan.cli.doctor import HELP as DOCTOR_HELP
 from mailscan.cli.mtaconfig import mta_config
@@ -207,7 +207,7 @@ group.add_command(
 def _audit(context: click.Context, /, **given: Any) -> None:
     values: Values = {option.key: given[option.key] for option in AUDIT_SHARED}
     values = {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
-    own = {name: given[name] for name in ("jobs", "out", "html", "resume", "network", "cluster")}
+    own = {name: given[name] for name in ("jobs", "out", "html", "resume", "network", "cluster", "dialect")}
     context.exit(audit(list(given["paths"]), values=values, **own))
 
 
@@ -229,6 +229,7 @@ group.add_command(
             click.Option(["--resume"], is_flag=True, help="Go on where a run with the same --out was stopped."),
             click.Option(["--network"], is_flag=True, help="Ask the rules that ask the network, too."),
             click.Option(["--cluster"], metavar="ADDR", help="Work on a Dask cluster: tcp://scheduler:8786."),
+            DIALECT,
             *map(click_option, AUDIT_SHARED),
         ],
         help=AUDIT_HELP,

@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from mailscan.errors import MailscanError, UsageError
+from mailscan.newfile import in_place, is_device
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -31,14 +32,9 @@ def keep_apart(outputs: Mapping[str, str | None], inputs: Iterable[str]) -> None
                     raise UsageError(f"{option} {path} would be written over what is read; name another file")
 
 
-def is_device(path: str) -> bool:
-    """Whether it is a device or a pipe: something to write to, and no file to be kept."""
-    return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
-
-
 def check_place(path: str) -> None:
     """Raises `MailscanError` if no file can be written at `path`: better now than after an hour. Changes nothing."""
-    folder = os.path.dirname(os.path.realpath(path))
+    folder = os.path.dirname(os.path.abspath(path))
     if os.path.isdir(path):
         raise MailscanError(f"{path} cannot be written: it is a directory")
     if not os.path.isdir(folder):
@@ -53,26 +49,8 @@ def writing(path: str) -> Iterator[BinaryIO]:
 
     Nobody but its owner may read it: it tells of mail. What goes wrong is a `MailscanError` that names it.
     """
-    if is_device(path):
-        with _named(path), open(path, "wb") as file:
-            yield file
-        return
-    place = os.path.realpath(path)
-    new = f"{place}.partial"
-    with _named(path):
-        try:
-            with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
-                yield file
-            os.replace(new, place)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(new)
-            raise
-
-
-@contextmanager
-def _named(path: str) -> Iterator[None]:
     try:
-        yield
+        with in_place(path) as file:
+            yield file
     except OSError as error:
         raise MailscanError(f"{path} cannot be written: {error.strerror or error}") from None

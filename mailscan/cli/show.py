@@ -64,7 +64,7 @@ def show(
     row = found(path)
     if row is None:
         raw = read_message(None if path == "-" else path, limits.message_size, Streams(0, 1, 2))
-        request.envelope, message = with_envelope(request, raw)
+        request.envelope, message = with_envelope(request, raw if path == "-" else _letter(path, raw))
     else:
         message = Message(row.raw)
         if not request.enveloped:
@@ -92,6 +92,24 @@ def show(
     from mailscan.cli.tree import draw
 
     draw(taken_apart, account)
+
+
+def _letter(path: str, raw: bytes) -> bytes:
+    """The message of a file that has it in a form of its own. Raises `MailscanError` for what is no mail."""
+    from mailscan.mailboxes.notmail import NO_HEADER, NOT_MAIL, Letter, letter_in
+    from mailscan.mailboxes.reading import OUTLOOK, Notes, messages_in_file
+
+    if raw.startswith(OUTLOOK):
+        notes = Notes()
+        if octets := next((one for _, _, one in messages_in_file(path, notes, len(raw))), None):
+            return octets
+        raise MailscanError(f"no message: {path} {notes.skipped[0][1]}")
+    found = letter_in(path, raw)
+    if isinstance(found, Letter):
+        return raw[found.begin : found.end]
+    if not found.startswith(NOT_MAIL) or found.endswith(NO_HEADER):
+        return raw  # what is asked about a broken mail
+    raise MailscanError(f"no message: {path} {found}; `mailscan show < {path}` takes any octets for one")
 
 
 def _judge(request: Request, message: Message, policy: Policy) -> tuple[Verdict, str]:

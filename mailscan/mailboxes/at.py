@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from mailscan.mailboxes.dialects import NAMES
 from mailscan.mailboxes.reading import PACKED, Notes, kind_of, messages_in_file, open_file
 
 # Larger ones are nowhere judged, and not opened.
@@ -28,15 +29,19 @@ def message_at(source: str, offset: int, size: int | None = None) -> bytes:
     path = archive_of(source)
     if not path:
         raise ValueError("standard input was not kept" if source == "-" else f"{source} is not there")
-    notes = Notes()
-    if size is not None and path == source and kind_of(path, notes) != PACKED:
+    if size is not None and path == source and kind_of(path, Notes()) != PACKED:
         # An open archive: no need to look for its messages.
         with open_file(path) as file:
             if os.fstat(file.fileno()).st_size < offset + size:
                 raise ValueError(f"{source} ends before octet {offset + size}: it has changed")
             return os.pread(file.fileno(), size, offset)
-    for name, start, octets in messages_in_file(path, notes, MOST):
-        if (name, start) == (source, offset):
-            return octets
+    # A run may have been told how the mbox is to be read.
+    for rule in (None, *range(len(NAMES))):
+        notes = Notes(rule)
+        for name, start, octets in messages_in_file(path, notes, MOST):
+            if (name, start) == (source, offset) and size in (None, len(octets)):
+                return octets
+        if not notes.boxes:
+            break
     why = f" ({'; '.join(why for _, why in notes.skipped[:3])})" if notes.skipped else ""
     raise ValueError(f"no message begins at octet {offset} of {source}{why}")

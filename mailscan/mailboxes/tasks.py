@@ -11,12 +11,15 @@ import stat
 import sys
 from typing import NamedTuple
 
+from mailscan.mailboxes.dialects import RFC4155
 from mailscan.mailboxes.reading import (
     MBOX,
+    PACKED,
     SINGLE,
     Notes,
     is_mail_file,
     kind_of,
+    look_at,
     messages_in_file,
     messages_in_stream,
 )
@@ -51,13 +54,16 @@ class Files(NamedTuple):
 
 
 class Range(NamedTuple):
-    """The messages of an mbox that begin in [start, stop). `begin`: where one is known to begin, else None."""
+    """The messages of an mbox that begin in [start, stop), by a rule of `dialects`. `begin`: where one is known to
+    begin, else None.
+    """
 
     position: Position
     path: str
     start: int
     stop: int
     begin: int | None
+    rule: int = RFC4155
 
 
 class Octets(NamedTuple):
@@ -74,8 +80,11 @@ class Octets(NamedTuple):
 Task = Files | Range | Octets
 
 
-def tasks(paths: list[str], most: int, after: Position | None = None) -> Iterator[Files | Range | Octets]:
-    """Everything below these paths ("-": standard input); `after`: only what comes behind that position.
+def tasks(
+    paths: list[str], most: int, after: Position | None = None, rule: int | None = None
+) -> Iterator[Files | Range | Octets]:
+    """Everything below these paths ("-": standard input); `after`: only what comes behind that position. `rule`: the
+    one of `dialects` by which every mbox is to be read.
 
     Messages of more than `most` octets are not kept. What cannot be read is said in the tasks.
     """
@@ -100,9 +109,13 @@ def tasks(paths: list[str], most: int, after: Position | None = None) -> Iterato
             if small:
                 yield Files(Position(argument, small[-1], 0), small)
                 small, octets = [], 0
-            for task in _of_one(argument, name, size, most):
+            read = 0
+            for task in _of_one(argument, name, size, most, rule):
                 if reached is None or task.position.key() > reached:
-                    yield task
+                    yield task._replace(read=task.read + read) if read and isinstance(task, Octets) else task
+                    read = 0
+                elif isinstance(task, Octets):
+                    read += task.read  # it was read again, and counts for the one from which a run goes on
         if small:
             yield Files(Position(argument, small[-1], 0), small)
 
@@ -119,9 +132,18 @@ def total_octets(paths: list[str], after: Position | None = None) -> int | None:
             if size <= 0 or (reached is not None and here < reached):
                 continue
             if after is not None and here == reached:
-                size = max(0, size - (after.number + 1) * TASK_OCTETS) if size > SMALL else 0
+                size = _left(name, size, after.number)
             total += size
     return total
+
+
+def _left(path: str, size: int, number: int) -> int:
+    """How many octets of a file are still to be read behind a task of it."""
+    if size <= SMALL:
+        return 0
+    if kind_of(path, Notes()) == PACKED:
+        return size  # it is unpacked from its beginning again, and its tasks say nothing of its own octets
+    return max(0, size - (number + 1) * TASK_OCTETS)
 
 
 def size_of(task: Task) -> int:
@@ -178,21 +200,22 @@ def _is_mail(entry: os.DirEntry[str]) -> bool:
     return is_mail_file(entry.name)
 
 
-def _of_one(argument: int, path: str, size: int, most: int) -> Iterator[Files | Range | Octets]:
+def _of_one(argument: int, path: str, size: int, most: int, rule: int | None) -> Iterator[Files | Range | Octets]:
     """The tasks of standard input, of a large file, or of what is no file."""
     position = Position(argument, path, 0)
-    notes = Notes()
+    notes = Notes(rule)
     if path == "-" and sys.stdin is None:
         yield Octets(position, [], [("-", "standard input is closed")], {}, 0, 0)
         return
     if path == "-":
         yield from _packed(position, messages_in_stream("-", sys.stdin.buffer, notes, most), notes)
         return
-    kind = kind_of(path, notes)
+    looked = look_at(path, notes)
+    kind, begin, found = looked or (None, 0, RFC4155)
     if kind == MBOX:
         for number, start in enumerate(range(0, size, TASK_OCTETS)):
             stop = min(start + TASK_OCTETS, size)
-            yield Range(Position(argument, path, number), path, start, stop, None if start else 0)
+            yield Range(Position(argument, path, number), path, start, stop, None if start else begin, found)
     elif kind == SINGLE:
         yield Files(position, [path])
     elif kind is None:

@@ -1,4 +1,4 @@
-"""What mail is packed in: gzip, bzip2, xz, Zstandard as streams; tar as members that are streams (zip: `zips`).
+"""What mail is packed in: gzip, bzip2, xz, Zstandard, LZ4 as streams; tar as members that are streams (zip: `zips`).
 
 What comes out is never held as a whole, and what came out before a fault is not lost with it.
 """
@@ -14,6 +14,8 @@ import zipfile
 import zlib
 from functools import partial
 
+from mailscan.mailboxes import lz4s
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
 
 _GZIP, _BZIP2, _XZ, _ZSTD = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd"
-MAGICS = (_GZIP, _BZIP2, _XZ, _ZSTD)
+MAGICS = (_GZIP, _BZIP2, _XZ, _ZSTD, *lz4s.MAGICS)
 # What `zstd -d` allows, and so little at a time that what it says cannot become too much at once.
 _ZSTD_WINDOW = 128 << 20
 _ZSTD_PIECE = 1 << 12
@@ -142,6 +144,8 @@ def unpacked(file: Rest, first: bytes) -> Readable:
     """What a compressed file holds, by its first octets. Raises `ValueError` where a library is missing."""
     if first.startswith(_ZSTD):
         return _Zstandard(file)
+    if first.startswith(lz4s.MAGICS):
+        return lz4s.Lz4(file)
     stream: Any = file  # the three want no more than `read`
     if first.startswith(_GZIP):
         return Piecewise(gzip.GzipFile(fileobj=stream))

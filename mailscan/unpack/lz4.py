@@ -57,7 +57,7 @@ def _frame(data: bytes, at: int, out: Output) -> int:
         if size & _STORED:
             out.octets += data[at:end]
         else:
-            _block(data, at, min(end, len(data)), out)
+            block(data, at, min(end, len(data)), out)
         if end > len(data):
             raise out.fault("it is cut off")
         at = end + (4 if has_sums else 0)
@@ -74,13 +74,13 @@ def _legacy(data: bytes, at: int, out: Output) -> int:
             if data[at + 1 : at + 4] in (_FRAME[1:], _LEGACY[1:], b"\x2a\x4d\x18"):
                 return at
             raise out.fault("it is cut off")
-        _block(data, at + 4, at + 4 + size, out)
+        block(data, at + 4, at + 4 + size, out)
         at += 4 + size
         out.check_time()
     return at
 
 
-def _block(data: bytes, at: int, end: int, out: Output) -> None:
+def block(data: bytes, at: int, end: int, out: Output) -> None:
     """lz4_Block_format: literals and a match, over and over."""
     while at < end and not out.full():
         token = data[at]
