@@ -160,7 +160,7 @@ def _unopened(fault: str) -> Unopened:
 
 def late(budget: Budget, partly: bytes = b"") -> Unopened:
     """What is raised when the time is over."""
-    return Unopened(f"unpacking took longer than {budget.seconds:g} s", OVER_LIMIT, partly)
+    return budget.spent(partly)
 
 
 def died(why: str, partly: bytes = b"") -> Unopened:
