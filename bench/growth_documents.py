@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def _pdf(piece: bytes, before: bytes = b"%PDF-1.7\n", after: bytes = b"\n%%EOF") -> Made:
-    return lambda size: attached("a.pdf", before + piece * int(size / BASE64 / len(piece)) + after)
+    return lambda size: attached("a.pdf", before + piece * max(1, int(size / BASE64 / len(piece))) + after)
 
 
 def _ole(streams: int) -> Made:
