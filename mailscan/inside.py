@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from mailscan.mime import Part
     from mailscan.unpack import Budget, Member, Walk
+    from mailscan.unpack.found import Unopened
 
 _PLAIN = ("7bit", "8bit", "binary")
 # Attached without a name of its own, or with one that says nothing, it is given one by its type, and opened by that.
@@ -105,7 +106,7 @@ class Inside:
         walk: Walk | None = None
         for part in self.parts:
             if part.unread:
-                yield Remark(part, "", "over-limit", "holds more parts than are read")
+                yield Remark(part, "", "bombs", "holds more parts than are read")
             if part.is_multipart:
                 continue
             # A message's own parts are looked at by themselves, and unnamed text is shown: the beginning is enough.
@@ -114,18 +115,25 @@ class Inside:
                 continue
             shown = text or part.type in _MESSAGES
             data = _octets(part)
-            kind = filetype.by_first_octets(data) if shown else self._kind(data)
-            yield Item(part, None, kind, data[: filetype.HEAD], shown)
-            if not self.opens or (shown and kind is None):
-                continue
-            if walk is None:
-                from mailscan.unpack import Told, Walk
+            why: Unopened | None = None
+            kind = filetype.by_first_octets(data) if shown else None
+            if self.opens and walk is None and (kind is not None or not shown):
+                from mailscan.unpack import Walk
 
                 walk = Walk(self.make_budget(), self._kind)
+            if not shown:
+                kind, why = self._kind_in_time(data, walk)
+            yield Item(part, None, kind, data[: filetype.HEAD], shown)
+            if why is not None:
+                yield Remark(part, "", why.group, str(why))
+            if walk is None or not self.opens or (shown and kind is None):
+                continue
             if not shown and part.type in _PAGES and (kind is None or kind is filetype.TEXT):
                 from mailscan.filetype.kinds import KINDS
 
                 kind = KINDS["html"]
+            from mailscan.unpack import Told
+
             try:
                 for one in walk.inside(data, kind, part.filenames, behind=not shown):
                     if isinstance(one, Told):
@@ -134,6 +142,17 @@ class Inside:
                         yield Item(part, one, one.kind, one.head)
             except OurFailure as error:
                 self.trouble = error
+
+    def _kind_in_time(self, data: bytes, walk: Walk | None) -> tuple[Kind | None, Unopened | None]:
+        """What the octets are; and why that was not found out, if there was no time for it."""
+        if walk is None or len(data) <= filetype.HEAD:
+            return self._kind(data), None
+        from mailscan.unpack.found import Unopened
+
+        try:
+            return walk.budget.within(lambda: self._kind(data)), None
+        except Unopened as error:
+            return None, error
 
     def _kind(self, data: bytes) -> Kind | None:
         """What the octets are, libmagic being asked if need be; its absence is kept in mind."""

@@ -54,7 +54,7 @@ def structure(
     def budget() -> Budget:
         from mailscan.unpack import Budget
 
-        return Budget(remaining, members=10_000 if everything else MOST)
+        return Budget(remaining, members=10_000) if everything else Budget(remaining, members=MOST, names=0)
 
     paths = {part.path for part in parts}
     look = _Look(message, Inside(tuple(parts[:most]), budget), most, 10**9 if everything else LONGEST_TEXT)

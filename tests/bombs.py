@@ -256,6 +256,12 @@ def zip_quine() -> bytes:
         size = len(made)
 
 
+def lightly(name: bytes, data: bytes) -> bytes:
+    """A ZIP archive of one member, packed no better than the ratio that is allowed."""
+    encoder = zlib.compressobj(1, zlib.DEFLATED, -15)
+    return member(encoder.compress(data) + encoder.flush(), len(data), name)
+
+
 # --- 7z
 
 
@@ -603,6 +609,14 @@ def _long_names() -> bytes:
     return head.tobuf(tarfile.GNU_FORMAT) + b"a" * 8 * MB + bytes(-8 * MB % 512) + info.tobuf()
 
 
+RTF = b"{\\rtf1{\\object{\\*\\objdata "
+WORD_XML = b'<?mso-application progid="Word.Document"?><w:wordDocument>'
+
+
+def pdf_object(piece: bytes) -> bytes:
+    return b"1 0 obj<</AA[" + piece * 300_000 + b"]>>endobj\n"
+
+
 BOMBS: dict[str, tuple[str, Callable[[], bytes]]] = {
     # --- archives in one another
     "zips in zips, as 42.zip": ("42.zip", lambda: nested_zips(16, 5)),
@@ -736,6 +750,49 @@ BOMBS: dict[str, tuple[str, Callable[[], bytes]]] = {
     "a mailbox in a mailbox": ("a.mbox", lambda: mailbox(b"") * 90_000 + b"x\n"),
     "a mailbox of 100,000 letters": ("a.mbox", lambda: mailbox(b"x\n\n") * 90_000),
     "300,000 files in uuencode": ("a.txt", lambda: test_texts.uuencoded(b"a.exe", b"MZ") * 200_000),
+    # --- what takes many times its octets as objects or as text, and what asked nobody for the time
+    "a PDF of names": ("a.zip", lambda: lightly(b"a.pdf", b"%PDF-1.7\n" + pdf_object(b"/A ") * 12)),
+    "a PDF of strings": ("a.zip", lambda: lightly(b"a.pdf", b"%PDF-1.7\n" + pdf_object(b"(a)") * 12)),
+    "RAR with a million records": (
+        "a.rar",
+        lambda: test_rars.new(test_rars.five("a.txt", b"x", extra=b"\1\2" * 3 * MB)),
+    ),
+    "a page without a bracket": ("a.zip", lambda: lightly(b"a.html", b"<html>" + b"a" * 90 * MB)),
+    "a page of quotation marks": ("a.zip", lambda: lightly(b"a.html", b"<html><script>" + b"'+'" * 30 * MB)),
+    "a page of pieces of base64": (
+        "a.zip",
+        lambda: lightly(b"a.html", b"<html><script>" + b"'TVqQAAMAAAAEAAAA'+" * 4 * MB),
+    ),
+    "a page in UTF-16": (
+        "a.zip",
+        lambda: lightly(b"a.html", ("\ufeff<html>" + "\u4e00" * 45 * MB).encode("utf-16-le")),
+    ),
+    "an image of wide letters": (
+        "a.zip",
+        lambda: lightly(b"a.svg", b'<svg xmlns="http://www.w3.org/2000/svg">' + "\u4e00".encode() * 30 * MB),
+    ),
+    "an image of entities": (
+        "a.zip",
+        lambda: lightly(b"a.svg", b'<svg xmlns="http://www.w3.org/2000/svg">' + b"<!entity " * 10 * MB),
+    ),
+    "a mailbox of separators": ("a.zip", lambda: lightly(b"a.mbox", mailbox(b"") + b"From a\nA:\n\n" * 8 * MB)),
+    "a mailbox of two letters": (
+        "a.zip",
+        lambda: lightly(b"a.mbox", (mailbox(b"a\n" * 22 * MB) + b"\n") * 2),
+    ),
+    "an RTF object of 90 MB": ("a.zip", lambda: lightly(b"a.rtf", RTF + b"41" * 45 * MB)),
+    "an RTF object of 90 MB, in three ways": (
+        "a.zip",
+        lambda: lightly(b"a.rtf", RTF + b"41" * 40 * MB + b"{\\pict 41}" + b"41" * 4 * MB),
+    ),
+    "a Word document of wide letters": (
+        "a.zip",
+        lambda: lightly(b"a.xml", WORD_XML + b"<w:instrText>" + "\U0001f600".encode() + b"a" * 90 * MB),
+    ),
+    "a Word document of bad base64": (
+        "a.zip",
+        lambda: lightly(b"a.xml", WORD_XML + b"<w:binData>" + b"QUFB=" * 18 * MB),
+    ),
     "a zip behind each of 100 pictures": (
         "a.zip",
         lambda: zipped({f"{one}.zip": jpg_zip(nested_zips(3, 1)) for one in range(30)}),

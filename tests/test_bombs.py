@@ -56,6 +56,9 @@ a PDF of hexadecimal digits;a PDF of brackets;RTF of brackets;RTF of 12 MB of di
 macros of 80 MB in each of 30;a compound file of 3,000 streams;TNEF with RTF of 4 GB
 a compound file whose sectors follow themselves;a page of script in pieces;a mailbox of 100,000 letters
 names that lead elsewhere, in a zip;names that lead elsewhere, in a tar;names that lead elsewhere, in an old tar
+RAR with a million records;a page without a bracket;a page of quotation marks;a page of pieces of base64
+a page in UTF-16;an image of wide letters;an image of entities;a mailbox of two letters;an RTF object of 90 MB
+a Word document of bad base64
 names that lead elsewhere, in a 7z;names that lead elsewhere, in a cabinet;names that lead elsewhere, in a rar
 """.replace("\n", ";").split(";")
 )

@@ -96,7 +96,7 @@ def test_the_page_of_attachments_names_every_group() -> None:
     page = inspect.cleandoc(Attachments.__doc__ or "")
     described = re.findall(r"^- `([a-z-]+)`: ", page, re.MULTILINE)
     assert described == list(GROUPS)
-    assert described[:3] == list(DEFAULT)
+    assert described[: len(DEFAULT)] == list(DEFAULT)
     # Extensions that stand behind a group are of it.
     for group, line in re.findall(r"^- `([a-z-]+)`: (.*)$", page, re.MULTILINE):
         for ending in re.findall(r"`\.([a-z0-9-]+)`", line):

@@ -83,7 +83,8 @@ def test_a_letter() -> None:
 def test_an_attachment_and_a_client(form: str) -> None:
     modules = loaded(ATTACHED, "--client-ip", "192.0.2.1", "--rcpt", "a@b", "--format", form)
     ours = {"mailscan.transfer"} | {
-        f"mailscan.unpack{name}" for name in ("", ".found", ".bynames", ".zips", ".ziplist", ".bounded", ".zippackage")
+        f"mailscan.unpack{name}"
+        for name in ("", ".budget", ".found", ".bynames", ".zips", ".ziplist", ".bounded", ".zippackage")
     }
     ours |= {f"mailscan.filetype.{name}" for name in ("kinds", "programs", "packed", "disks", "extensions", "packages")}
     assert surplus(modules, WITH_ATTACHMENTS | WITH_A_CLIENT) <= ours

@@ -8,7 +8,7 @@ import zlib
 from base64 import a85encode
 
 import pytest
-from compound import spent, taken_apart
+from compound import patient, spent, taken_apart
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -228,14 +228,18 @@ def test_no_time_left_is_said() -> None:
 
 
 def test_objects_are_read() -> None:
-    assert parse(b" <</A#42 1/C[1 2 R(a\\(b(c)\\n\\051)<4 1>]/D -5/E true/F 1.5>>") == {
+    assert parse(b" <</A#42 1/C[1 2 R(a\\(b(c)\\n\\051)<4 1>]/D -5/E true/F 1.5>>", patient()) == {
         "AB": 1,
         "C": [Ref((1, 2)), b"a(b(c)\n)", b"A"],
         "D": -5,
         "E": True,
         "F": None,
     }
-    assert parse(b"12 0 R") == Ref((12, 0)) and parse(b"12 endobj") == 12 and parse(b"<</A") == {}
+    assert (
+        parse(b"12 0 R", patient()) == Ref((12, 0))
+        and parse(b"12 endobj", patient()) == 12
+        and parse(b"<</A", patient()) == {}
+    )
 
 
 SAMPLE = pdf(CATALOG, SPEC, stream(zlib.compress(PROGRAM), b"/Filter/FlateDecode"), packed({5: SPEC[7:-7]}))

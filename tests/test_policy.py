@@ -96,7 +96,7 @@ def test_the_comments_of_the_starter_policy_are_right_too(tmp_path: Path) -> Non
     (tmp_path / "my_filters.py").write_text("def check(mail, outside):\n    return None\n")
     policy = load_policy(policy_file(tmp_path, "\n".join(live)))
     assert policy.trial
-    assert len(policy.rules) == 8
+    assert len(policy.rules) == 9
 
 
 MISTAKES = [

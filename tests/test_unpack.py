@@ -379,7 +379,9 @@ def test_the_same_octets_under_many_names() -> None:
 def test_signatures_without_end(data: bytes) -> None:
     found, seconds = spent(data)
     assert any(one.unopened for one in found)
-    assert len(found) < 20_300
+    # Beyond the limits there are names, and no octets.
+    assert sum(bool(one.head) or not one.names for one in found) < 20_300
+    assert len(found) < 120_300
     assert seconds < 4
 
 

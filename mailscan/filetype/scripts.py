@@ -48,7 +48,6 @@ _COMMANDS = (
 _ACTIVE = r"<(?:[a-z_][\w.-]*:)?(?:script|iframe|embed|object|form|handler|listener|meta)[\s/>]"
 _HANDLER = r"""[\s"'/]on[a-z]{3,24}\s*=\s*["']"""
 _HREF = r"""href\s*=\s*["']\s*+(?:vbscript:|data:text/html|data:image/svg|[^"'>]{0,40}&(?:#|tab;|newline;|colon;))"""
-_ENTITY = r"<!entity[^>]*(?:&#|&lt;|%|<)"
 
 
 def script(data: bytes, names: Iterable[str], declared_type: str = "") -> Kind | None:
@@ -81,30 +80,34 @@ def is_encoded(head: str) -> bool:
     return head[:4] == "#@~^" and head[10:12] == "=="
 
 
-def is_hta(text: str) -> bool:
+def is_hta(data: bytes) -> bool:
     """Whether markup is an HTML application, or holds a script that only those run."""
-    text = text.lower()
-    if "<hta:application" in text:
-        return True
-    at = text.find("#@~^")
-    return at >= 0 and text[at + 10 : at + 12] == "==" and "script.encode" in text
+    from mailscan.filetype.textkinds import lower_case
+
+    encoded = named = False
+    for text in lower_case(data):
+        if "<hta:application" in text:
+            return True
+        at = text.find("#@~^")
+        encoded = encoded or (at >= 0 and text[at + 10 : at + 12] == "==")
+        named = named or "script.encode" in text
+    return encoded and named
 
 
 def by_root(tag: str, data: bytes) -> str:
     """Windows scripts, scriptlets and deployments by their root element and what they hold."""
     if tag not in ("job", "package", "component", "scriptlet", "assembly"):
         return ""
-    from mailscan.filetype.textkinds import decoded
+    from mailscan.filetype.textkinds import has
 
-    text = decoded(data).lower()
     if tag == "assembly":
-        return "clickonce" if "deployment " in text and "deploymentprovider" in text else ""
-    if "<script" not in text:
+        return "clickonce" if has(data, "deployment ") and has(data, "deploymentprovider") else ""
+    if not has(data, "<script"):
         return ""
     return "wsf" if tag in ("job", "package") else "sct"
 
 
-def is_active_svg(text: str) -> bool:
+def is_active_svg(data: bytes) -> bool:
     """Whether an SVG image runs script, frames other documents, or holds a form.
 
     Script elements, event handlers, script in links, and entities that could be any of these. A foreignObject alone is
@@ -112,8 +115,25 @@ def is_active_svg(text: str) -> bool:
     """
     import re
 
-    text = text.lower()
-    return "javascript:" in text or any(re.search(one, text) for one in (_ACTIVE, _HANDLER, _HREF, _ENTITY))
+    from mailscan.filetype.textkinds import lower_case
+
+    return any(
+        "javascript:" in text or any(re.search(one, text) for one in (_ACTIVE, _HANDLER, _HREF)) or _has_entity(text)
+        for text in lower_case(data)
+    )
+
+
+def _has_entity(text: str) -> bool:
+    """Whether an entity is declared whose value may hold markup."""
+    at = text.find("<!entity")
+    while at >= 0:
+        end = text.find(">", at)
+        end = len(text) if end < 0 else end
+        value = text[at + 8 : end]
+        if "%" in value or "<" in value or "&#" in value or "&lt;" in value:
+            return True
+        at = text.find("<!entity", end)
+    return False
 
 
 def by_section(head: str, data: bytes) -> str:

@@ -10,10 +10,11 @@ from mailscan.filetype import TEXT, is_text, scripts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 _BLANKS = " \t\r\n\f\v\0"
 _HEAD = 4096
+_PIECE, _OVERLAP = 1 << 20, 1 << 16
 # Comments, processing instructions and declarations before the first element.
 _MOST_BEFORE = 50
 _RECORDS = ("B;", "C;", "F;", "NE;", "NN;", "NU;", "O;", "P;", "W;", "E")
@@ -51,11 +52,35 @@ def is_any_text(data: bytes) -> bool:
 
 def decoded(data: bytes) -> str:
     """The text in UTF-16 where it begins so; else octets as Latin-1, which all looks here can read."""
-    if data[:2] == b"\xff\xfe" or data[:2] == b"<\0":
-        return data.decode("utf-16-le", "replace").removeprefix("\ufeff")
-    if data[:2] == b"\xfe\xff" or data[:2] == b"\0<":
-        return data.decode("utf-16-be", "replace").removeprefix("\ufeff")
-    return data.removeprefix(b"\xef\xbb\xbf").decode("latin-1")
+    charset = _charset(data)
+    if charset == "latin-1":
+        return data.removeprefix(b"\xef\xbb\xbf").decode(charset)
+    return data.decode(charset, "replace").removeprefix("\ufeff")
+
+
+def _charset(data: bytes) -> str:
+    if data[:2] in (b"\xff\xfe", b"<\0"):
+        return "utf-16-le"
+    return "utf-16-be" if data[:2] in (b"\xfe\xff", b"\0<") else "latin-1"
+
+
+def lower_case(data: bytes) -> Iterator[str]:
+    """The text in lower case, in pieces, since all of it would take four times the memory; each begins in the last one.
+
+    What is longer than their overlap is not found where one ends.
+    """
+    charset = _charset(data)
+    at = 0
+    while True:
+        yield data[at : at + _PIECE].decode(charset, "replace").lower()
+        at += _PIECE - _OVERLAP
+        if at + _OVERLAP >= len(data):
+            return
+
+
+def has(data: bytes, *words: str) -> bool:
+    """Whether one of these words, in lower case, stands anywhere in the text."""
+    return any(word in text for text in lower_case(data) for word in words)
 
 
 def by_text(data: bytes) -> str:
@@ -108,7 +133,7 @@ def _fields(head: str) -> set[str]:
 def _markup(head: str, data: bytes) -> str:
     tag, doctype = first_tag(head)
     if tag == "svg" or (doctype == "svg" and not tag):
-        return "svg-script" if scripts.is_active_svg(decoded(data)) else "svg"
+        return "svg-script" if scripts.is_active_svg(data) else "svg"
     if "<?mso-application" in head[:1024] or (tag == "package" and "schemas.microsoft.com/office" in head):
         return "office-xml"
     if tag == "workbook" and "urn:schemas-microsoft-com:office" in head:
@@ -121,7 +146,7 @@ def _markup(head: str, data: bytes) -> str:
         return "url-file" if "<string>file:" in head else "url"
     # Elements of XHTML run in whatever XML they stand.
     if doctype == "html" or f" {tag} " in _HTML or (b"www.w3.org/1999/xhtml" in data and b"script" in data):
-        return "hta" if scripts.is_hta(decoded(data)) else "html"
+        return "hta" if scripts.is_hta(data) else "html"
     return ""
 
 
@@ -186,8 +211,7 @@ def _slk(head: str, data: bytes) -> str:
     # A table of prices may begin so, but goes on with numbers.
     if head[:4] != "ID;P" or not head.partition("\n")[2].startswith(_RECORDS):
         return ""
-    text = decoded(data).lower()
-    return "slk-macros" if "\no;e" in text or "nauto_" in text or ";eexec(" in text else "slk"
+    return "slk-macros" if has(data, "\no;e", "nauto_", ";eexec(") else "slk"
 
 
 def _uuencode(head: str, data: bytes) -> str:

@@ -24,6 +24,7 @@ GROUPS: dict[str, str] = {
     "executables": "executable",
     "scripts": "script",
     "shortcuts": "shortcut",
+    "bombs": "bomb",
     "macros": "macro",
     "auto-macros": "auto-macro",
     "remote-content": "remote-content",
@@ -43,7 +44,8 @@ _WIDER = {
     "macros": ("macros", "auto-macros"),
     "encrypted": ("encrypted-archives", "encrypted-documents"),
 }
-DEFAULT: tuple[str, ...] = ("executables", "scripts", "shortcuts")
+_RUN = ("executables", "scripts", "shortcuts")
+DEFAULT: tuple[str, ...] = (*_RUN, "bombs")
 # What keeps octets from being judged is told in any case, as a note.
 _NOTED = ("not-opened", "over-limit", "encrypted-archives", "encrypted-documents")
 _DIGESTS = {32: "md5", 40: "sha1", 64: "sha256"}
@@ -65,11 +67,14 @@ class Attachments(Filter):
     Every part of the message is looked at, those of attached messages too, and all that is inside: archives, disk
     images, documents, mail, one in another. What a part is declared to be proves nothing.
 
-    `refuse` names groups; when it is not said, these are the first three:
+    `refuse` names groups; when it is not said, these are the first four:
 
     - `executables`: programs of any system, installers, browser extensions; `.exe` `.scr` `.msi` `.jar` `.apk`
     - `scripts`: what a double click runs as a script, SVG images with script; `.js` `.vbs` `.bat` `.hta` `.reg`
     - `shortcuts`: what hands the system a command or another's file; `.lnk` `.settingcontent-ms` `.rdp` `.jnlp` `.iqy`
+    - `bombs`: what no honest mail has: archives deeper in one another than `max_depth`, more members than
+      `max_members`, a member that grows more than `max_ratio` times, more than `max_unpacked` out of a mail of a
+      fiftieth of that. A rule that does not refuse `bombs` takes them for `over-limit`
     - `macros`: Office documents with macros, those of `auto-macros` too; `.docm` `.xlsm` `.pptm` `.slk` `.accdb`
     - `auto-macros`: macros that run when the document is opened or closed, and Excel 4 macros that do; by content only
     - `remote-content`: documents that fetch a template or an object, or ask another program (DDE); by content only
@@ -85,7 +90,7 @@ class Attachments(Filter):
     - `disguised`: names and types that hide what a file is: a program called a picture, `invoice.pdf.exe`, directions
       and letters that show another extension than there is
     - `not-opened`: archives and documents that could not be looked into, or not wholly: damaged, or nobody opens them
-    - `over-limit`: what exceeds a limit below
+    - `over-limit`: what exceeds a limit below, and was therefore not looked at, or not wholly
 
     `attachments.executable` (and so for each group) is found where the octets are of that group, whatever the name;
     `attachments.executable-name` where Windows or macOS would take a file of that name for one, whatever the octets,
@@ -101,7 +106,7 @@ class Attachments(Filter):
 
         [[filter]]
         use = "attachments"
-        refuse = ["executables", "scripts", "shortcuts", "auto-macros", "disguised"]
+        refuse = ["executables", "scripts", "shortcuts", "bombs", "auto-macros", "disguised"]
         action = "reject"
 
         [[filter]]
@@ -112,7 +117,8 @@ class Attachments(Filter):
 
     What nobody could look at is a note where no rule refuses it (`not-opened`, `over-limit`, `encrypted-archives`,
     `encrypted-documents`): it is told, and decides nothing. A container is looked at up to its limit, and what stands
-    before that is judged.
+    before that is judged. Beyond `max_members`, `max_unpacked` and `max_seconds` names are judged all the same, as far
+    as the container lists them: `invoice.exe` is refused as member 10,001, and behind a file that takes all the time.
 
     Without anything else most kinds are opened: ZIP, tar, gzip, bzip2, xz, LZ4, cpio, ar, ISO and UDF images, OLE,
     OOXML, RTF, PDF, OneNote, TNEF, mail. libarchive (the system's, or that of the extra `mailscan[archives]`) adds 7z,
@@ -254,7 +260,7 @@ class Attachments(Filter):
             ending == "com" and (item.head or not item.fault) and not filetype.com_may_run(item.head)
         ):
             return "", ""
-        verb = "would be run as" if group in DEFAULT else "would be opened as"
+        verb = "would be run as" if group in _RUN else "would be opened as"
         return f"{GROUPS[group]}-name", f"{verb} {what}"
 
     def _by_disguise(self, item: Item) -> tuple[str, str] | None:
@@ -265,11 +271,12 @@ class Attachments(Filter):
 
     def remark(self, remark: Remark, notes: _Notes) -> Finding | None:
         """The finding about a container, if there is one; else perhaps a note."""
-        if remark.group not in self._groups and remark.group not in _NOTED:
+        group = "over-limit" if remark.group == "bombs" and "bombs" not in self._groups else remark.group
+        if group not in self._groups and group not in _NOTED:
             return None
-        code = f"attachments.{GROUPS[remark.group]}"
+        code = f"attachments.{GROUPS[group]}"
         finding = Finding(code, f"{_called(remark)}: {remark.text}", evidence=[_where(remark)])
-        if remark.group in self._groups:
+        if group in self._groups:
             return finding
         notes.add(remark, finding)
         return None

@@ -10,13 +10,14 @@ from mailscan import filetype
 from mailscan.filetype import ARCHIVES, DISK_IMAGES, Kind
 from mailscan.record import Record
 from mailscan.unpack import bynames
-from mailscan.unpack.found import NOT_OPENED, OVER_LIMIT, Found, Remark, Unopened
+from mailscan.unpack.budget import Budget as Budget
+from mailscan.unpack.found import BOMBS, NOT_OPENED, Found, Remark, Unopened
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    Opener = Callable[[bytes, "Budget"], Iterator[Found | Remark]]
+    Opener = Callable[[bytes, Budget], Iterator[Found | Remark]]
 
 # Enough of a member to tell what it is, for most kinds.
 HEAD = 4096
@@ -100,42 +101,6 @@ FOREIGN = frozenset(
 )
 
 
-class Budget:
-    """How much of all containers of one message is looked at. `remaining` gives seconds, as `Outside.remaining`.
-
-    `members` in all of them; `octets` that come out of them; `ratio` of what comes out of one member to what went in,
-    above 10 MB; `depth` of containers within containers; `seconds` for all of it.
-    """
-
-    __slots__ = ("members", "octets", "ratio", "depth", "seconds", "_remaining", "_end")
-
-    def __init__(
-        self,
-        remaining: Callable[[], float],
-        *,
-        members: int = 10_000,
-        octets: int = 100_000_000,
-        ratio: int = 250,
-        depth: int = 16,
-        seconds: float = 3.0,
-    ) -> None:
-        self.members = members
-        self.octets = octets
-        self.ratio = ratio
-        self.depth = depth
-        self.seconds = seconds
-        self._remaining = remaining
-        self._end = remaining() - seconds
-
-    def late(self) -> bool:
-        """Whether the seconds are spent."""
-        return self._remaining() <= self._end
-
-    def left(self) -> float:
-        """How many seconds are left."""
-        return max(0.0, self._remaining() - self._end)
-
-
 class Told(Record):
     """What is to be said of the container at `path` ("" for the file itself), or of its member there.
 
@@ -176,7 +141,7 @@ class Member:
             whole = max(ANY_RATIO, packed * ratio)
             self._whole = self.read(whole)
             if self.fault is None and len(self._whole) >= whole:
-                self.fault = Unopened(f"it grows to more than {ratio} times its size", OVER_LIMIT)
+                self.fault = Unopened(f"it grows to more than {ratio} times its size", BOMBS)
         return self._whole
 
     def read(self, most: int) -> bytes:
@@ -184,7 +149,7 @@ class Member:
         budget = self._budget
         allowed = min(most, budget.octets)
         try:
-            data = self.found.read(allowed)
+            data = budget.reading(lambda: self.found.read(allowed), little=allowed <= HEAD)
         except Unopened as error:
             # Anew: a kept traceback holds the frame that holds us, and a child of an opener would live on.
             self.fault = Unopened(str(error), error.group)
@@ -192,8 +157,13 @@ class Member:
             return error.partly[:allowed]
         budget.octets -= len(data)
         if len(data) >= allowed < most:
-            self.fault = Unopened("more octets than are unpacked of one message", OVER_LIMIT)
+            self.fault = Unopened("more octets than are unpacked of one message", budget.group_of_octets())
         return data
+
+    def pass_over(self, why: Unopened) -> None:
+        """Judge it by its names alone; of its octets none are read."""
+        self.fault = why
+        self._whole = b""
 
     def forget(self) -> None:
         """Let go of its octets, but not of what they are."""
@@ -229,7 +199,13 @@ class Walk:
 
         `names` are the file's; `behind`: whether a ZIP archive is looked for behind something else, too.
         """
-        yield from self._inside(File(data, kind, names, "", 0.0), self._openers(data, kind, names, behind))
+        self.budget.carried += len(data)
+        try:
+            openers = self.budget.within(lambda: self._openers(data, kind, names, behind))
+        except Unopened as error:
+            yield Told("", error.group, str(error))
+            return
+        yield from self._inside(File(data, kind, names, "", 0.0), openers)
 
     def _openers(self, data: bytes, kind: Kind | None, names: tuple[str, ...], behind: bool) -> list[Opener]:
         """Who can open it: what it is, what else it can be taken for, and what stands behind it."""
@@ -261,60 +237,84 @@ class Walk:
                 yield Told(path, NOT_OPENED, why)
         file.depth += 0.25 if kind is not None and kind.name in _COMPRESSIONS else 1.0
         if openers and file.depth > self.budget.depth:
-            yield Told(path, OVER_LIMIT, f"containers more than {self.budget.depth} deep in each other")
+            yield Told(path, BOMBS, f"containers more than {self.budget.depth} deep in each other")
             return
         for one in openers:
             yield from self._opened(one, file)
 
     def _opened(self, chosen: Opener, file: File) -> Iterator[Member | Told]:
-        """The members that one opener finds, and what is inside them."""
+        """The members that one opener finds, and what is inside them; names only of those beyond a limit."""
         budget = self.budget
+        beyond: dict[str, Unopened] = {}
+        listed = chosen(file.data, budget)
         try:
-            for one in chosen(file.data, budget):
+            while (one := budget.within(lambda: next(listed, None))) is not None:
                 if isinstance(one, Remark):
                     yield Told(_joined(file.path, one.name), one.group, one.text)
                     continue
-                if budget.members <= 0:
-                    raise Unopened("more members than are looked at of one message", OVER_LIMIT)
-                if budget.late():
-                    raise Unopened(f"unpacking took longer than {budget.seconds:g} s", OVER_LIMIT)
-                budget.members -= 1
-                # What has no name of its own is shown under that of its container; only a decompressor saves it so.
-                called = one.names or tuple(dict.fromkeys(map(_unpacked, file.names)))
-                names = one.names or (called if _names_its_file(file.kind) else ())
-                path = _joined(file.path, called[0] if called else "?")
-                yield from self._member(Member(path, names, one, budget), file.depth)
+                member = self._named(one, file)
+                if (why := budget.take_member(member.names)) is None:
+                    yield from self._member(member, file.depth)
+                else:
+                    beyond.setdefault(str(why), why)
+                    member.pass_over(why)
+                    yield member
         except Unopened as error:
-            yield Told(file.path, error.group, str(error))
+            beyond.setdefault(str(error), error)
+        for why in beyond.values():
+            yield Told(file.path, why.group, str(why))
+
+    def _named(self, one: Found, file: File) -> Member:
+        # What has no name of its own is shown under that of its container; only a decompressor saves it so.
+        called = one.names or tuple(dict.fromkeys(map(_unpacked, file.names)))
+        names = one.names or (called if _names_its_file(file.kind) else ())
+        return Member(_joined(file.path, called[0] if called else "?"), names, one, self.budget)
 
     def _member(self, member: Member, depth: float) -> Iterator[Member | Told]:
         """One member, and what is inside it."""
-        member.head = member.read(HEAD)
-        if member.head:
-            member.kind = self.kind_of(member.head)
-            if filetype.needs_all(member.head, member.names):
-                member.kind = self.kind_of(member.data())
-        yield member
-        kind = member.kind
-        # By its name too, since an archive may have anything before it; not every member, which were to unpack all.
-        behind = bynames.is_archive(member.names)
-        is_wanted = (
-            behind or opens(kind) or (kind is not None and kind.name == "pe") or bool(bynames.kind_of(member.names))
-        )
-        if kind is filetype.TEXT:
-            is_wanted = is_wanted or bool(_openers_of_text(member.head, member.names))
         openers: list[Opener] = []
-        data = b""
-        if member.head and is_wanted:
-            data = member.data()
-            openers = self._openers(data, kind, member.names, behind)
-            if openers and member.found.opened is not None:
-                member.found.opened()
+        member.head = member.read(HEAD)
+        try:
+            if member.head:
+                member.kind = self._kind_of(member)
+        except Unopened as error:
+            member.fault = member.fault or error
+        yield member
+        try:
+            if member.head and self._is_wanted(member):
+                openers = self._openers_of(member)
+        except Unopened as error:
+            member.fault = member.fault or error
         if member.fault is not None:
             yield Told(member.path, member.fault.group, str(member.fault))
+        data = member.data() if openers else b""
         member.forget()
         if member.head:
-            yield from self._inside(File(data, kind, member.names, member.path, depth), openers)
+            yield from self._inside(File(data, member.kind, member.names, member.path, depth), openers)
+
+    def _kind_of(self, member: Member) -> Kind | None:
+        kind = self.kind_of(member.head)
+        if not filetype.needs_all(member.head, member.names):
+            return kind
+        data = member.data()
+        return self.budget.within(lambda: self.kind_of(data))
+
+    def _is_wanted(self, member: Member) -> bool:
+        """Whether something may be in it: by what it is, and by its name, since an archive may have anything before it.
+
+        Not of every member, which were to unpack all.
+        """
+        kind, names = member.kind, member.names
+        if bynames.is_archive(names) or opens(kind) or (kind is not None and kind.name == "pe"):
+            return True
+        return bool(bynames.kind_of(names)) or (kind is filetype.TEXT and bool(_openers_of_text(member.head, names)))
+
+    def _openers_of(self, member: Member) -> list[Opener]:
+        data, behind = member.data(), bynames.is_archive(member.names)
+        openers = self.budget.within(lambda: self._openers(data, member.kind, member.names, behind))
+        if openers and member.found.opened is not None:
+            member.found.opened()
+        return openers
 
 
 def opens(kind: Kind | None) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from mailscan.unpack.bounded import check_time, stored
+from mailscan.unpack.bounded import stored
+from mailscan.unpack.budget import in_time
 from mailscan.unpack.found import NOT_OPENED, Found, Remark
 from mailscan.unpack.naming import names, text
 
@@ -26,7 +27,7 @@ def open_apple(data: bytes, budget: Budget) -> Iterator[Found | Remark]:
     if len(entries) < count:
         yield Remark(NOT_OPENED, "it is cut off")
     for kind, at, size in entries:
-        check_time(budget)
+        in_time(budget)
         # An empty resource fork is none.
         if kind == _DATA or (kind == _RESOURCE and size):
             yield Found(called, min(size, len(data)), stored(data, at, size))
@@ -50,7 +51,7 @@ def is_macbinary(data: bytes) -> bool:
 
 def open_macbinary(data: bytes, budget: Budget) -> Iterator[Found]:
     """The data fork of a MacBinary file, and its resource fork where it is not empty."""
-    check_time(budget)
+    in_time(budget)
     called = names(data[2 : 2 + min(63, data[1])].decode("mac_roman")) if len(data) > 1 else ()
     start = 128 + _padded(int.from_bytes(data[120:122], "big"))
     size, resource = int.from_bytes(data[83:87], "big"), int.from_bytes(data[87:91], "big")

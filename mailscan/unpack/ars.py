@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from mailscan.unpack.bounded import check_time, stored
+from mailscan.unpack.bounded import stored
+from mailscan.unpack.budget import in_time
 from mailscan.unpack.found import NOT_OPENED, Found, Remark
 from mailscan.unpack.naming import names, text
 
@@ -21,7 +22,7 @@ def open_ar(data: bytes, budget: Budget) -> Iterator[Found | Remark]:
     at = len(_MAGIC)
     long_names = b""
     while at + _HEADER <= len(data):
-        check_time(budget)
+        in_time(budget)
         header = data[at : at + _HEADER]
         digits = header[48:58].strip()
         if header[58:] != _END or not digits.isdigit():

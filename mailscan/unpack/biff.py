@@ -10,8 +10,8 @@ import hashlib
 from struct import error as struct_error
 from struct import unpack_from
 
+from mailscan.unpack.budget import in_time
 from mailscan.unpack.found import AUTO_MACROS, ENCRYPTED_DOCUMENT, MACROS, REMOTE, Remark
-from mailscan.unpack.limits import in_time
 from mailscan.unpack.rc4 import rc4
 
 TYPE_CHECKING = False

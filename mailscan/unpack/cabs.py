@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import zlib
 
-from mailscan.unpack.found import NOT_OPENED, OVER_LIMIT, Found, Remark, Unopened
+from mailscan.unpack.budget import in_time
+from mailscan.unpack.found import NOT_OPENED, Found, Remark, Unopened
 from mailscan.unpack.membernames import names_of
 
 TYPE_CHECKING = False
@@ -114,8 +115,7 @@ class _Folder:
         if offset < self._from:
             self._begin()
         while not self._fault and self._from + len(self._octets) < offset + size:
-            if self._budget.late():
-                raise Unopened(f"unpacking took longer than {self._budget.seconds:g} s", OVER_LIMIT)
+            in_time(self._budget)
             self._forget(offset)
             try:
                 self._octets += next(self._blocks)

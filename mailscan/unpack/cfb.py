@@ -10,8 +10,8 @@ from __future__ import annotations
 from array import array
 from struct import Struct, unpack_from
 
+from mailscan.unpack.budget import in_time
 from mailscan.unpack.found import OVER_LIMIT, Unopened
-from mailscan.unpack.limits import in_time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ programs that stream write it (BER), in pieces.
 
 from __future__ import annotations
 
-from mailscan.unpack.bounded import check_time
+from mailscan.unpack.budget import in_time
 from mailscan.unpack.found import NOT_OPENED, Found, Remark
 
 TYPE_CHECKING = False
@@ -31,7 +31,7 @@ def open_cms(data: bytes, budget: Budget) -> Iterator[Found | Remark]:
         at = data.find(_DATA, at + 1)
         if at < 0:
             return
-        check_time(budget)
+        in_time(budget)
         pieces = _content(data, at + len(_DATA), budget)
         if pieces:
             content = b"".join(pieces)
@@ -47,7 +47,7 @@ def _content(data: bytes, at: int, budget: Budget) -> list[bytes]:
     pieces: list[bytes] = []
     while at < len(data):
         if not len(pieces) & 255:
-            check_time(budget)
+            in_time(budget)
         tag = data[at]
         start, size = _length(data, at + 1)
         if tag == _OCTETS and size is not None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from struct import Struct
 
-from mailscan.unpack.bounded import check_time, stored
+from mailscan.unpack.bounded import stored
+from mailscan.unpack.budget import in_time
 from mailscan.unpack.found import NOT_OPENED, Found, Remark, Unopened
 from mailscan.unpack.naming import names, text
 
@@ -37,7 +38,7 @@ def open_cpio(data: bytes, budget: Budget) -> Iterator[Found | Remark]:
     """The members of a cpio archive, and of those behind it. A link's data is where it points to, and is not given."""
     at = 0
     while True:
-        check_time(budget)
+        in_time(budget)
         header = _header(data, at)
         if header is None:
             if at and _after_zeros(data, at) >= len(data):

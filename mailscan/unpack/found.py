@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 # raises `Unopened`; all are groups that a policy may refuse (`mailscan.filters.attachments`).
 NOT_OPENED = "not-opened"
 OVER_LIMIT = "over-limit"
+# Over a limit that no honest mail reaches: to a policy that does not speak of it, it is `OVER_LIMIT`.
+BOMBS = "bombs"
 ENCRYPTED_ARCHIVE = "encrypted-archives"
 ENCRYPTED_DOCUMENT = "encrypted-documents"
 MACROS = "macros"

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 
-from mailscan.unpack.bounded import check_time, searched
+from mailscan.unpack.bounded import replaced, searched
+from mailscan.unpack.budget import in_time
 from mailscan.unpack.found import OVER_LIMIT, Found, Unopened
 from mailscan.unpack.naming import names, text
 
@@ -49,7 +50,9 @@ _NAMES = re.compile(
     rb"""(?:"([^"<>]{1,255})"|'([^'<>]{1,255})'|`([^`<>]{1,255})`|([^\s"'`<>]{1,255}))"""
     rb"""|\b(?:saveAs|msSaveOrOpenBlob|msSaveBlob|new File)\([^"'()]{0,200},[ \t]{0,9}["']([^"'<>]{1,255})["']"""
 )
-_URL = re.compile(rb"(?i)data:([\w.+/;=\-%'\"!#$&^ ]{0,200}),")
+_REFERENCE = re.compile(rb"&#(?:[xX]0{0,6}([0-9A-Fa-f]{1,2})|0{0,6}(\d{1,3}));?")
+_PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
+_URL = re.compile(rb"(?i)data:([\w.+/;=\-%'\"!#$&^ ]{0,200}+),")
 _ACTIVE = re.compile(
     rb"(?i)<(?:!doctype|html|head|body|script|iframe|object|embed|form|meta|hta:|svg:?script)\b|javascript:|\bon\w{3,20}=|data:"
     rb"|\b(?:ActiveXObject|WScript|CreateObject|powershell|eval\(|fromCharCode|document\.|window\.|new Blob)"
@@ -59,10 +62,10 @@ _ACTIVE = re.compile(
 def open_html(data: bytes, budget: Budget) -> Iterator[Found]:
     """The files in a page or script, each by the names under which the page would have files saved."""
     seen: set[bytes] = set()
-    for page in _readings(data[:_LONGEST]):
+    for page in _readings(data[:_LONGEST], budget):
         called: tuple[str, ...] | None = None
         for blob, coded, is_media in _blobs(page, budget):
-            check_time(budget)
+            in_time(budget)
             if len(blob) < 8 or not _is_worth_a_look(blob, is_media):
                 continue
             likeness = blob[:4096] + len(blob).to_bytes(8, "big")
@@ -74,7 +77,7 @@ def open_html(data: bytes, budget: Budget) -> Iterator[Found]:
         raise Unopened(f"only its first {_LONGEST} octets were read", OVER_LIMIT)
 
 
-def _readings(data: bytes) -> Iterator[bytes]:
+def _readings(data: bytes, budget: Budget) -> Iterator[bytes]:
     """The octets in an ASCII-based charset; and with character references replaced, as in the values of attributes."""
     head = data[:1000]
     if data[:2] in (b"\xff\xfe", b"\xfe\xff") or head.count(b"\0") > len(head) // 4:
@@ -82,7 +85,7 @@ def _readings(data: bytes) -> Iterator[bytes]:
         data = data.decode(charset, "replace").encode("utf-8", "replace")
     yield data
     if b"&#" in data:
-        yield re.sub(rb"&#(?:[xX]0{0,6}([0-9A-Fa-f]{1,2})|0{0,6}(\d{1,3}));?", _reference, data, count=_MOST_ESCAPES)
+        yield replaced(_REFERENCE, _reference, data, budget, _MOST_ESCAPES)
 
 
 def _reference(found: re.Match[bytes]) -> bytes:
@@ -117,7 +120,7 @@ def _urls(page: bytes, budget: Budget) -> Iterator[tuple[bytes, int, bool]]:
 
     at = 0
     while (begin := _URL.search(page, at)) is not None:
-        check_time(budget)
+        in_time(budget)
         at = begin.end()
         quote = page[begin.start() - 1 : begin.start()]
         # To the quotation mark before it; without one, a blank ends it.
@@ -131,14 +134,14 @@ def _urls(page: bytes, budget: Budget) -> Iterator[tuple[bytes, int, bool]]:
         end = len(page) if end < 0 else end
         body, at = page[at:end], end
         if b"%" in body:
-            body = _percent_decoded(body)
+            body = _percent_decoded(body, budget)
         if b"base64" in begin[1].lower():
             body = decode_base64(body.translate(bytes.maketrans(b"-_", b"+/")))
         yield body, end - begin.start(), _MEDIA.match(begin[1]) is not None
 
 
-def _percent_decoded(coded: bytes) -> bytes:
-    return re.sub(rb"%([0-9A-Fa-f]{2})", lambda one: bytes.fromhex(one[1].decode()), coded, count=_MOST_ESCAPES)
+def _percent_decoded(coded: bytes, budget: Budget) -> bytes:
+    return replaced(_PERCENT, lambda one: bytes.fromhex(one[1].decode()), coded, budget, _MOST_ESCAPES)
 
 
 def _is_worth_a_look(blob: bytes, is_media: bool) -> bool:

@@ -6,6 +6,7 @@ UDF file system, which Windows shows instead, is read as that too (`mailscan.unp
 
 from __future__ import annotations
 
+from mailscan.unpack.budget import in_time
 from mailscan.unpack.found import NOT_OPENED, OVER_LIMIT, Found, Remark, Unopened
 from mailscan.unpack.membernames import names_of
 
@@ -35,6 +36,7 @@ def open_iso(data: bytes, budget: Budget) -> Iterator[Found | Remark]:
     files: dict[Extents, dict[str, None]] = {}
     empty: dict[tuple[str, ...], None] = {}
     damage = ""
+    late: Unopened | None = None
     for root, block, joliet in trees:
         try:
             for names, extents in _Tree(data, block, joliet, budget).files(root):
@@ -42,16 +44,19 @@ def open_iso(data: bytes, budget: Budget) -> Iterator[Found | Remark]:
                     files.setdefault(extents, {}).update(dict.fromkeys(names))
                 else:
                     empty[names] = None
-                if len(files) + len(empty) > 2 * budget.members:
+                if len(files) + len(empty) > budget.most_listed():
                     break
         except Unopened as error:
             if error.group == OVER_LIMIT:
-                raise
+                late = Unopened(str(error), error.group)  # what is listed until then is judged
+                break
             damage = str(error)
     for extents, all_names in files.items():
         yield Found(tuple(all_names), sum(size for _, size in extents), _read_of(data, extents))
     for names in empty:
         yield Found(names, 0, lambda most: b"")
+    if late is not None:
+        raise late
     if damage:
         yield Remark(NOT_OPENED, damage)
     if udf:
@@ -131,8 +136,7 @@ class _Tree:
             if sector in seen:
                 continue
             seen.add(sector)
-            if self._budget.late():
-                raise Unopened(f"unpacking took longer than {self._budget.seconds:g} s", OVER_LIMIT)
+            in_time(self._budget)
             at, end = sector, min(sector + _SECTOR, len(self._data))
             while at < end and self._data[at] >= 34:
                 record = self._data[at : at + self._data[at]]

@@ -165,7 +165,7 @@ def over_limit(why: str, partly: bytes = b"", *, scarce: bool) -> Unopened:
 
 def late(budget: Budget, partly: bytes = b"") -> Unopened:
     """What is raised when the time is over."""
-    return Unopened(f"unpacking took longer than {budget.seconds:g} s", OVER_LIMIT, partly)
+    return budget.spent(partly)
 
 
 def died(why: str, partly: bytes = b"", *, scarce: bool) -> Unopened:

@@ -1,25 +1,17 @@
-"""What openers ask while they work: whether there is time left, and whether octets are worth a member of their own."""
+"""What openers ask while they work: whether octets are worth a member of their own."""
 
 from __future__ import annotations
 
 from mailscan.filetype import by_first_octets, needs_all
-from mailscan.unpack.found import OVER_LIMIT, Unopened
+from mailscan.unpack.found import Unopened
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mailscan.unpack import Budget
-
 # Kinds outside the groups that hold something all the same, or do something when they are opened.
 _HOLDERS = frozenset(("ole", "pdf", "rtf", "onenote", "html", "svg", "mbox", "mail", "uuencode", "yenc", "binhex"))
 _HEAD = 4096
-
-
-def in_time(budget: Budget, partly: bytes | bytearray = b"") -> None:
-    """Raises `Unopened` when the seconds are spent; `partly` is what could be had until then."""
-    if budget.late():
-        raise Unopened(f"unpacking took longer than {budget.seconds:g} s", OVER_LIMIT, bytes(partly))
 
 
 def holds(data: bytes) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from mailscan.unpack.bounded import Output, check_time
+from mailscan.unpack.bounded import Output
+from mailscan.unpack.budget import in_time
 from mailscan.unpack.found import Found, Unopened
 
 TYPE_CHECKING = False
@@ -117,7 +118,7 @@ def open_lzop(data: bytes, budget: Budget) -> Iterator[Found]:
     """The files in an lzop file, each by its name if it has one."""
     at = 0
     while data.startswith(_LZOP, at) and at + 30 < len(data):
-        check_time(budget)
+        in_time(budget)
         at += len(_LZOP)
         version = int.from_bytes(data[at : at + 2], "big")
         is_old = version < 0x0940
@@ -156,7 +157,7 @@ def _lzop_end(data: bytes, at: int, flags: int, budget: Budget) -> int:
     for number, block in enumerate(_lzop_blocks(data, at, flags)):
         at = block[2]
         if not number & 1023:
-            check_time(budget)
+            in_time(budget)
     return at
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from struct import unpack_from
 
+from mailscan.unpack.budget import in_time
 from mailscan.unpack.found import Unopened
-from mailscan.unpack.limits import in_time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from struct import pack, unpack_from
 
 from mailscan.unpack.aes import cbc_decrypt
 from mailscan.unpack.biff import DEFAULT_PASSWORD
+from mailscan.unpack.budget import in_time
 from mailscan.unpack.found import Unopened
-from mailscan.unpack.limits import in_time
 from mailscan.unpack.tags import decoded, tags
 
 TYPE_CHECKING = False

@@ -6,13 +6,12 @@ Base64, and in that as a zlib stream.
 
 from __future__ import annotations
 
-import re
 from binascii import Error, a2b_base64
 from itertools import chain
 
+from mailscan.unpack.budget import in_time
 from mailscan.unpack.fields import elsewhere
 from mailscan.unpack.found import NOT_OPENED, OVER_LIMIT, REMOTE, Found, Remark, Unopened
-from mailscan.unpack.limits import in_time
 from mailscan.unpack.ooxml import fields, relationships
 from mailscan.unpack.package import found, names_of
 from mailscan.unpack.powerpoint import inflate
@@ -34,6 +33,7 @@ _MARKS = (
     b"urn:schemas-microsoft-com:office:spreadsheet",
 )
 ACTIVE_MIME = b"ActiveMime"
+_NOT_BASE64 = bytes(octet for octet in range(256) if not (chr(octet).isalnum() and octet < 128) and octet not in b"+/")
 
 
 def is_office_xml(data: bytes) -> bool:
@@ -61,7 +61,7 @@ def open_office_xml(data: bytes, budget: Budget) -> Iterator[Found | Remark]:
         if tag.name == "part":
             part = given.get("name", "")
         elif tag.name in ("binData", "binaryData", "docOleData"):
-            yield from _binary(tag.text, names_of(given.get("name", part)))
+            yield from _binary(tag.coded, names_of(given.get("name", part)))
         elif tag.name == "attachedTemplate" and elsewhere(place := given.get("val", "")):
             yield Remark(REMOTE, f"a template from elsewhere: {place[:200]}")
         elif tag.name == "Cell" and "|" in (formula := given.get("Formula", "")) and count < _MOST:
@@ -73,11 +73,12 @@ def open_office_xml(data: bytes, budget: Budget) -> Iterator[Found | Remark]:
 def _binary(text: str, names: tuple[str, ...]) -> Iterator[Found | Remark]:
     if not text.strip():
         return
+    coded = text.encode("ascii", "replace")
     try:
-        octets = a2b_base64(text.encode("ascii", "replace"))
+        octets = a2b_base64(coded)
     except Error:
         # What lacks digits at its end is read without the last group.
-        digits = re.sub(r"[^A-Za-z0-9+/]", "", text)
+        digits = coded.translate(None, _NOT_BASE64)
         octets = a2b_base64(digits[: len(digits) // 4 * 4])
     if octets:
         yield found(names, octets)

@@ -9,9 +9,10 @@ import re
 from struct import unpack_from
 
 from mailscan.unpack import biff, officecrypt, package, powerpoint, vba, worddoc
+from mailscan.unpack.budget import in_time
 from mailscan.unpack.cfb import STREAM, Compound, Entry
 from mailscan.unpack.found import ENCRYPTED_DOCUMENT, NOT_OPENED, REMOTE, Found, Remark
-from mailscan.unpack.limits import holds_as_read, in_time
+from mailscan.unpack.limits import holds_as_read
 from mailscan.unpack.lzfu import decompress_rtf
 
 TYPE_CHECKING = False

@@ -11,8 +11,8 @@ import re
 from struct import unpack_from
 
 from mailscan.filetype import by_first_octets
+from mailscan.unpack.budget import in_time
 from mailscan.unpack.found import NOT_OPENED, Found, Remark
-from mailscan.unpack.limits import in_time
 from mailscan.unpack.package import last_part
 
 TYPE_CHECKING = False

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 
+from mailscan.unpack.budget import in_time
 from mailscan.unpack.fields import elsewhere, instruction, quoted
 from mailscan.unpack.found import AUTO_MACROS, ENCRYPTED_DOCUMENT, MACROS, OVER_LIMIT, REMOTE, Found, Remark, Unopened
-from mailscan.unpack.limits import in_time
 from mailscan.unpack.tags import decoded, has, tags
 
 TYPE_CHECKING = False

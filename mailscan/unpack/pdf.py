@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 
+from mailscan.unpack.budget import in_time
 from mailscan.unpack.found import ACTIVE, ENCRYPTED_DOCUMENT, OVER_LIMIT, Found, Remark, Unopened
-from mailscan.unpack.limits import holds_as_read, in_time
+from mailscan.unpack.limits import holds_as_read
 from mailscan.unpack.package import names_of
 from mailscan.unpack.pdfcrypt import Lock
 from mailscan.unpack.pdffilters import PICTURES, decode
@@ -70,22 +71,31 @@ class _Document:
         self.cut = ""
         self._budget = budget
         self._objects: list[Indirect] = []
-        for one in scan(data, budget):
-            if len(self._objects) == MOST_OBJECTS:
-                self.cut = "more objects than are read"
-                break
-            self._objects.append(one)
-        self._last = {one.number: one for one in self._objects}
+        self._last: dict[int, Indirect] = {}
         self._actions: list[dict[str, Any]] = []
         self._packed: dict[int, Any] = {}
         self._cache: dict[int, Any] = {}
         self._streams: list[tuple[Indirect, dict[str, Any]]] = []
         self._names: dict[int, tuple[str, ...]] = {}
         self._left, self._left_text = _ALL_PACKED, _ALL_TEXT
+        self.lock: Lock | None = None
+        try:
+            budget.reading(self._read_all)
+        except Unopened as error:
+            # What was found until then is judged.
+            self.cut = str(error)
+
+    def _read_all(self) -> None:
+        for one in scan(self.data, self._budget):
+            if len(self._objects) == MOST_OBJECTS:
+                self.cut = "more objects than are read"
+                break
+            self._objects.append(one)
+            self._last[one.number] = one
         self.lock = self._find_lock()
         for count, one in enumerate(self._objects):
             if not count & 255:
-                in_time(budget)
+                in_time(self._budget)
             self._read(one)
 
     def members(self) -> Iterator[Found]:
@@ -154,7 +164,7 @@ class _Document:
         if len(text) > _TEXT or self._left_text < 0:
             self.cut = "more than is read of its dictionaries"
             return None
-        return parse(text)
+        return parse(text, self._budget)
 
     def _find_lock(self) -> Lock | None:
         for one in self._objects:

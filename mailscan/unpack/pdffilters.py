@@ -8,8 +8,8 @@ from __future__ import annotations
 import zlib
 from base64 import a85decode
 
+from mailscan.unpack.budget import in_time
 from mailscan.unpack.found import OVER_LIMIT, Unopened
-from mailscan.unpack.limits import in_time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 
+from mailscan.unpack.budget import in_time
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
+
+    from mailscan.unpack.budget import Budget
 
 _TOKEN = re.compile(
     rb"(?>(?:[\0\t\n\f\r ]++|%[^\r\n]*+)*)"
@@ -32,14 +36,18 @@ class Ref(tuple[int, int]):
     __slots__ = ()
 
 
-def parse(text: bytes, at: int = 0) -> Any:
-    """The first object from here on: a dict, list, Name, Ref, bytes (a string), int, bool, or None for all others.
+def parse(text: bytes, budget: Budget) -> Any:
+    """The first object: a dict, list, Name, Ref, bytes (a string), int, bool, or None for all others.
 
-    What is not closed is closed at the end.
+    What is not closed is closed at the end. Raises `Unopened`.
     """
     stack: list[tuple[bytes, list[Any]]] = [(b"", [])]
+    at = steps = 0
     while (found := _TOKEN.match(text, at)) is not None:
         token, at = found.group(1), found.end()
+        steps += 1
+        if not steps & 4095:
+            in_time(budget)
         items = stack[-1][1]
         if token in (b"<<", b"["):
             if len(stack) > _DEEPEST:
@@ -51,7 +59,7 @@ def parse(text: bytes, at: int = 0) -> Any:
                 break
             _close(stack)
         elif token == b"(":
-            value, at = _string(text, at)
+            value, at = _string(text, at, budget)
             items.append(value)
         elif token == b"R" and len(items) >= 2 and type(items[-1]) is int and type(items[-2]) is int:
             items[-2:] = [Ref(items[-2:])]
@@ -99,12 +107,15 @@ def _simple(token: bytes) -> Any:
     return None
 
 
-def _string(text: bytes, at: int) -> tuple[bytes, int]:
+def _string(text: bytes, at: int, budget: Budget) -> tuple[bytes, int]:
     """(a literal string whose parenthesis was read, where it ends) (7.3.4.2)"""
     pieces: list[bytes] = []
-    depth = 0
+    depth = steps = 0
     while (found := _IN_STRING.match(text, at)) is not None:
         piece, at = found.group(), found.end()
+        steps += 1
+        if not steps & 4095:
+            in_time(budget)
         if piece == b"(":
             depth += 1
         elif piece == b")":

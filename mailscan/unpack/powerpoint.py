@@ -8,9 +8,9 @@ from __future__ import annotations
 import zlib
 from struct import unpack_from
 
+from mailscan.unpack.budget import in_time
 from mailscan.unpack.cfb import SIGNATURE
 from mailscan.unpack.found import REMOTE, Found, Remark, Unopened
-from mailscan.unpack.limits import in_time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ format of 5; of the older one, this is what all readers agree on.
 
 from __future__ import annotations
 
-from mailscan.unpack.found import ENCRYPTED_ARCHIVE, NOT_OPENED, OVER_LIMIT, Found, Remark, Unopened
+from mailscan.unpack.budget import in_time
+from mailscan.unpack.found import ENCRYPTED_ARCHIVE, NOT_OPENED, Found, Remark, Unopened
 from mailscan.unpack.membernames import names_of
 
 TYPE_CHECKING = False
@@ -47,8 +48,7 @@ def open_rar(data: bytes, budget: Budget) -> Iterator[Found | Remark]:
     listed = others = False
     try:
         for entry in entries:
-            if budget.late():
-                raise Unopened(f"unpacking took longer than {budget.seconds:g} s", OVER_LIMIT)
+            in_time(budget)
             found = elsewhere.found(entry.names, entry.packed)
             if entry.how == _STORED:
                 found.read = _stored(data, entry)

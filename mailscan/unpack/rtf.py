@@ -7,12 +7,13 @@ binary data. Of the groups, readers skip different ones, so up to three readings
 from __future__ import annotations
 
 import re
+from binascii import a2b_hex
 
 from mailscan.unpack import package
+from mailscan.unpack.budget import in_time
 from mailscan.unpack.cfb import SIGNATURE
 from mailscan.unpack.fields import elsewhere, instruction
-from mailscan.unpack.found import NOT_OPENED, REMOTE, Found, Remark
-from mailscan.unpack.limits import in_time
+from mailscan.unpack.found import NOT_OPENED, OVER_LIMIT, REMOTE, Found, Remark, Unopened
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ _ENDS = (b"objdata", b"datastore", b"fldinst", b"template", b"objautlink")
 _NOT_HEX = bytes(octet for octet in range(256) if octet not in b"0123456789abcdefABCDEF")
 _DEEPEST, _NESTED = 10_000, 100
 _LONGEST = 4096
+# So many digits an object has at most where readings differ, which are kept three times.
+_MOST_IN_WAYS = 20_000_000
 # The readings of an object.
 _ALL, _KNOWN, _PLAIN = 1, 2, 4
 # Destinations that Word knows and whose text is therefore not the object's.
@@ -104,6 +107,8 @@ class _Object:
         for mask, reading in self.readings.items():
             if mask & which:
                 reading += digits
+        if len(self.readings) > 1 and len(reading) > _MOST_IN_WAYS:
+            raise Unopened("an object that is too large to be read in several ways", OVER_LIMIT)
 
     def halve(self, which: int) -> None:
         """Where `\\'hh` stands, Word forgets the digit before it if that is the first of an octet."""
@@ -115,6 +120,8 @@ class _Object:
     def _part(self, which: int) -> None:
         if which != _ALL | _KNOWN | _PLAIN and len(self.readings) == 1:
             (so_far,) = self.readings.values()
+            if len(so_far) > _MOST_IN_WAYS:
+                raise Unopened("an object that is too large to be read in several ways", OVER_LIMIT)
             self.readings = {mask: bytearray(so_far) for mask in (_ALL, _KNOWN, _PLAIN)}
 
 
@@ -165,21 +172,27 @@ def _objects(data: bytes, at: int, budget: Budget) -> tuple[int, list[_Object]]:
 
 def _opened(one: _Object, before: bytes) -> Iterator[Found | Remark]:
     """What an object holds, in every reading that gives something else; some digits may stand before all of them."""
-    seen: set[bytes] = set()
+    seen: set[int] = set()
     for reading in one.readings.values():
-        digits = before + reading
-        octets = bytes.fromhex(digits[: len(digits) & ~1].decode("ascii"))
-        if not octets or octets in seen:
+        digits = before + reading if before else reading
+        octets = _from_digits(digits, 0)
+        if not octets or hash(octets) in seen:
             continue
-        seen.add(octets)
+        seen.add(hash(octets))
         inside = list(package.ole1(octets))
         if not inside and (place := octets.find(SIGNATURE)) >= 0:
             inside = [package.found((), octets[place:])]
-        if not inside and (place := bytes(digits).lower().find(SIGNATURE.hex().encode())) >= 0:
+        if not inside:
             # At an odd place: a digit too many stands before it.
-            rest = digits[place:]
-            inside = [package.found((), bytes.fromhex(rest[: len(rest) & ~1].decode("ascii")))]
+            octets = _from_digits(digits, 1)
+            if (place := octets.find(SIGNATURE)) >= 0:
+                inside = [package.found((), octets[place:])]
         yield from inside
+
+
+def _from_digits(digits: bytes | bytearray, start: int) -> bytes:
+    with memoryview(digits) as view:
+        return a2b_hex(view[start : start + (len(digits) - start & ~1)])
 
 
 def _text(data: bytes, at: int) -> tuple[int, str]:

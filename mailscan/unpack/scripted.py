@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 
-from mailscan.unpack.bounded import check_time, searched
+from mailscan.unpack.bounded import replaced, searched
+from mailscan.unpack.budget import in_time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
 _MOST_ESCAPES = 1_000_000
 _PIECE = 1 << 18
-_WINDOW = 1 << 20
-_BRACKET = re.compile(rb"[(){}<>\[\]]")
 # "a" + "b", "a"; x += "b", a line continued, and the items of a list that is joined.
 _JOINT = re.compile(rb"""["'`]\s*+(?:\+|;?\s*+[\w$.]++\s*+\+=)\s*+["'`]|\\\r?\n""")
 _LIST_JOINT = re.compile(rb"""["'`]\s*+,\s*+["'`]""")
@@ -27,6 +26,7 @@ _SHORTEST = 80
 _HEX = re.compile(rb"(?<![0-9A-Fa-f])(?>(?:[0-9A-Fa-f]{2}\s{0,2}+){40,})")
 _HEX_ESCAPES = re.compile(rb"(?>(?:\\x[0-9A-Fa-f]{2}|\\u00[0-9A-Fa-f]{2}){16,})")
 _PERCENT = re.compile(rb"(?i)\b(?:unescape|decodeURI|decodeURIComponent)\s{0,9}\(\s{0,9}([\"'`])")
+_ONE, _TWO = re.compile(rb"%([0-9A-Fa-f]{2})"), re.compile(rb"%u([0-9A-Fa-f]{4})")
 _NUMBER = rb"-?(?:0[xX][0-9A-Fa-f]{1,4}|\d{1,3})"
 _NUMBERS = re.compile(rb"(?<![\w.])(?>(?:%b\s{0,8}+,\s{0,8}+){15,})(?:%b)?" % (_NUMBER, _NUMBER))
 
@@ -35,24 +35,24 @@ def coded(page: bytes, budget: Budget) -> Iterator[tuple[bytes, int]]:
     """(what it stands for, how many octets of the page it took) of everything that can be read as coded octets."""
     for script in _joined(page, budget):
         for found in _BASE64.finditer(script):
-            check_time(budget)
+            in_time(budget)
             if found.end() - found.start() >= _SHORTEST:
                 for blob in _from_base64(found[0]):
                     yield blob, found.end() - found.start()
-        check_time(budget)
+        in_time(budget)
         for found in _HEX.finditer(script):
-            check_time(budget)
+            in_time(budget)
             digits = found[0].translate(None, b" \t\r\n")
             yield bytes.fromhex(digits[: len(digits) & ~1].decode()), len(digits)
-        check_time(budget)
+        in_time(budget)
         for found in _HEX_ESCAPES.finditer(script):
-            check_time(budget)
+            in_time(budget)
             digits = found[0].replace(b"\\x", b"").replace(b"\\u00", b"")
             yield bytes.fromhex(digits.decode()), found.end() - found.start()
         yield from _unescaped(script, budget)
-    check_time(budget)
+    in_time(budget)
     for found in _NUMBERS.finditer(page):
-        check_time(budget)
+        in_time(budget)
         numbers = _from_numbers(found[0], budget)
         yield numbers, found.end() - found.start()
 
@@ -67,16 +67,7 @@ def _joined(page: bytes, budget: Budget) -> Iterator[bytes]:
 
 
 def _without(joint: re.Pattern[bytes], script: bytes, budget: Budget) -> bytes:
-    pieces: list[bytes] = []
-    at = 0
-    while at < len(script):
-        check_time(budget)
-        # Where no joint is: none holds a bracket.
-        cut = _BRACKET.search(script, at + _WINDOW)
-        end = cut.end() if cut else len(script)
-        pieces.append(joint.sub(b"", script[at:end]))
-        at = end
-    return b"".join(pieces)
+    return replaced(joint, lambda found: b"", script, budget, len(script))
 
 
 def _from_base64(run: bytes) -> Iterator[bytes]:
@@ -94,13 +85,13 @@ def _unescaped(script: bytes, budget: Budget) -> Iterator[tuple[bytes, int]]:
     for begin in searched(_PERCENT, script, budget):
         if begin.start() < at:
             continue
-        check_time(budget)
+        in_time(budget)
         end = script.find(begin[1], begin.end())
         at = len(script) if end < 0 else end
         body = script[begin.end() : at]
         if b"%u" in body:
-            body = re.sub(rb"%u([0-9A-Fa-f]{4})", _of_two, body, count=_MOST_ESCAPES)
-        yield re.sub(rb"%([0-9A-Fa-f]{2})", _of_one, body, count=_MOST_ESCAPES), at - begin.start()
+            body = replaced(_TWO, _of_two, body, budget, _MOST_ESCAPES)
+        yield replaced(_ONE, _of_one, body, budget, _MOST_ESCAPES), at - begin.start()
 
 
 def _of_one(found: re.Match[bytes]) -> bytes:
@@ -118,7 +109,7 @@ def _from_numbers(run: bytes, budget: Budget) -> bytes:
     whole = bytearray()
     at = 0
     while at < len(run):
-        check_time(budget)
+        in_time(budget)
         # In pieces: a list has a hundred times the octets of its text.
         end = run.find(b",", at + _PIECE)
         end = len(run) if end < 0 else end

@@ -123,12 +123,12 @@ class _Archive:
         self._octets = b""
 
     def list(self) -> Unopened | None:
-        """Fill `entries`, not far beyond what the budget has members; and why there may be more of them."""
+        """Fill `entries`, not far beyond what the budget has names; and why there may be more of them."""
         run = self._run("l", "-slt", "-ba")
         try:
             for fields in _blocks(run):
                 self.entries.append(_Entry(fields))
-                if len(self.entries) > self._budget.members:
+                if len(self.entries) > self._budget.most_listed():
                     return None
             status = run.status()
             fault = run.fault(status) if status else None

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
+from mailscan.unpack.budget import in_time
 from mailscan.unpack.found import AUTO_MACROS, MACROS, REMOTE, Remark
-from mailscan.unpack.limits import in_time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from struct import Struct
 
-from mailscan.unpack.bounded import check_time, decompressed, stored
+from mailscan.unpack.bounded import decompressed, stored
+from mailscan.unpack.budget import in_time
 from mailscan.unpack.found import NOT_OPENED, Found, Remark, Unopened
 from mailscan.unpack.naming import names
 
@@ -26,7 +27,7 @@ def open_sis(data: bytes, budget: Budget) -> Iterator[Found | Remark]:
     languages, count = int.from_bytes(data[18:20], "little"), int.from_bytes(data[20:22], "little")
     at = int.from_bytes(data[52:56], "little")
     for _ in range(count):
-        check_time(budget)
+        in_time(budget)
         kind = int.from_bytes(data[at : at + 4], "little")
         if kind in (_IF, _ELSE_IF):
             at += 8 + int.from_bytes(data[at + 4 : at + 8], "little")

@@ -5,7 +5,8 @@ Not by `tarfile`, which keeps every member it has seen and reads what extended h
 
 from __future__ import annotations
 
-from mailscan.unpack.bounded import check_time, stored
+from mailscan.unpack.bounded import stored
+from mailscan.unpack.budget import in_time
 from mailscan.unpack.found import NOT_OPENED, Found, Remark, Unopened
 from mailscan.unpack.naming import names, text
 
@@ -22,6 +23,7 @@ BLOCK = 512
 _LONGEST_EXTENDED = 1 << 20
 _MOST_NAMES = 8
 _MOST_HOLES = 100_000
+_LONGEST_NUMBER = 20
 # Links, devices, folders: what they have for a size is not read by everybody.
 _WITHOUT_DATA = b"123456"
 
@@ -37,7 +39,7 @@ def open_tar(data: bytes, budget: Budget) -> Iterator[Found | Remark]:
     told = False
     pending = _Extended()
     while (at := _next_block(data, before := at)) + BLOCK <= len(data):
-        check_time(budget)
+        in_time(budget)
         if not _is_header(data, at):
             # Behind a block of zeros, which ends an archive, anything may stand.
             if not told and at == before:
@@ -100,7 +102,8 @@ class _Extended:
     def read(self, kind: bytes, body: bytes) -> None:
         """Take in one extended header of this kind."""
         if kind == b"L":
-            self.names.append(text(body.partition(b"\0")[0]))
+            if len(self.names) < _MOST_NAMES:
+                self.names.append(text(body.partition(b"\0")[0]))
         elif kind in b"xgX":
             for key, value in _records(body):
                 self._take(key, value, kind == b"g")
@@ -115,8 +118,11 @@ class _Extended:
         elif key == b"GNU.sparse.major":
             self.is_mapped = value != b"0"
         elif key == b"GNU.sparse.map":
+            value = value.rstrip(b",")
             numbers = [_decimal(one) for one in value.split(b",", 2 * _MOST_HOLES)]
-            self.holes = list(zip(numbers[::2], numbers[1::2], strict=False))
+            # Where it is none, the octets are read as they stand.
+            is_map = value.replace(b",", b"").isdigit() and not len(numbers) & 1
+            self.holes = list(zip(numbers[::2], numbers[1::2], strict=False)) if is_map else None
         elif key == b"GNU.sparse.offset":
             self.holes = [*(self.holes or []), (_decimal(value), 0)] if not self.holes else self.holes
             if self.holes[-1] != (_decimal(value), 0) and len(self.holes) < _MOST_HOLES:
@@ -178,7 +184,7 @@ def _resync(data: bytes, at: int, budget: Budget) -> int:
     found = at + 257
     for steps in range(len(data)):
         if not steps & 1023:
-            check_time(budget)
+            in_time(budget)
         found = data.find(b"ustar", found + 1)
         if found < 0:
             break
@@ -225,28 +231,43 @@ def _old_holes(data: bytes, at: int) -> tuple[Holes, int]:
 
 
 def _spread(data: bytes, start: int, size: int, holes: Holes, is_mapped: bool, most: int, budget: Budget) -> bytes:
-    """At most `most` octets of a sparse file, zeros in its holes."""
+    """At most `most` octets of a sparse file, zeros in its holes. Raises `Unopened`."""
     end = min(len(data), start + size)
     if is_mapped:
-        # GNU tar's format 1.0: the map stands before the data, each number on a line of its own.
-        head = data[start : min(end, start + _LONGEST_EXTENDED)]
-        lines = head.split(b"\n", 2 * _MOST_HOLES)
-        count = min(_decimal(lines[0]), (len(lines) - 1) // 2)
-        numbers = [_decimal(one) for one in lines[1 : 1 + 2 * count]]
-        holes = list(zip(numbers[::2], numbers[1::2], strict=False))
-        start += _padded(sum(len(one) + 1 for one in lines[: 1 + 2 * count]))
+        holes, start = _map(data, start, end)
     whole = bytearray()
     for number, (offset, length) in enumerate(holes):
         if not number & 1023:
-            check_time(budget, whole)
+            in_time(budget, whole)
         if offset < len(whole):
             raise Unopened("damaged (pieces of a sparse file that overlap)", partly=bytes(whole))
         whole += bytes(min(offset, most) - len(whole))
         if len(whole) >= most:
-            break
+            return bytes(whole)
         wanted = min(length, most - len(whole))
         whole += data[start : min(start + wanted, end)]
         if start + wanted > end:
             raise Unopened("it is cut off", partly=bytes(whole))
         start += length
+    if start < end and len(whole) < most:
+        raise Unopened("damaged (the map of a sparse file does not speak of all its octets)", partly=bytes(whole))
     return bytes(whole)
+
+
+def _map(data: bytes, start: int, end: int) -> tuple[Holes, int]:
+    """(where pieces lie, where the first one begins) by GNU tar's format 1.0: a number on each line before the data.
+
+    Lines that begin with "#" are comments, for libarchive. Raises `Unopened`.
+    """
+    numbers: list[int] = []
+    at, stop = start, min(end, start + _LONGEST_EXTENDED)
+    while not numbers or len(numbers) <= 2 * min(numbers[0], _MOST_HOLES):
+        line_end = data.find(b"\n", at, stop)
+        line = data[at:line_end] if line_end >= 0 else b""
+        if line[:1] != b"#":
+            if not line.isdigit() or len(line) > _LONGEST_NUMBER:
+                # As it stands is how readers without sparse files give it.
+                raise Unopened("damaged (the map of a sparse file cannot be read)", partly=data[start:end])
+            numbers.append(int(line))
+        at = line_end + 1
+    return list(zip(numbers[1::2], numbers[2::2], strict=True)), start + _padded(at - start)

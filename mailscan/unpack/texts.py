@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from itertools import pairwise
 
-from mailscan.unpack.bounded import check_time
-from mailscan.unpack.found import OVER_LIMIT, Found, Remark, Unopened
+from mailscan.unpack.bounded import searched
+from mailscan.unpack.budget import in_time
+from mailscan.unpack.found import BOMBS, Found, Remark, Unopened
 from mailscan.unpack.naming import names, text
 
 TYPE_CHECKING = False
@@ -28,7 +28,7 @@ def open_uuencode(data: bytes, budget: Budget) -> Iterator[Found]:
 
     any_found = False
     for file in inline(data, 0, len(data)):
-        check_time(budget)
+        in_time(budget)
         any_found = True
         yield Found(names(file.name), file.end - file.start, _reader(file.data))
     if not any_found:
@@ -85,7 +85,7 @@ def _unrepeated(packed: bytes, start: int, most: int, budget: Budget) -> bytes:
     while at < len(packed) and size < start + most:
         steps += 1
         if not steps & 4095:
-            check_time(budget, out)
+            in_time(budget, out)
         mark = packed.find(b"\x90", at)
         mark = len(packed) if mark < 0 else mark
         count = packed[mark + 1] if mark + 1 < len(packed) else 1
@@ -123,7 +123,7 @@ def open_base64(data: bytes, budget: Budget) -> Iterator[Found]:
     """The file in a file of base64."""
     from mailscan.transfer import decode_base64
 
-    check_time(budget)
+    in_time(budget)
     # As certutil writes and reads any file.
     lines = re.sub(rb"(?m)^-----[^\n]*$", b"", data) if b"-----" in data else data
     found = decode_base64(lines)
@@ -140,11 +140,11 @@ def open_calendar(data: bytes, budget: Budget) -> Iterator[Found]:
     """The files that entries of a calendar carry (RFC 5545 3.8.1.1)."""
     from mailscan.transfer import decode_base64
 
-    check_time(budget)
+    in_time(budget)
     # Folded lines (3.1).
     lines = re.sub(rb"\r?\n[ \t]", b"", data)
     for found in _ATTACHED.finditer(lines):
-        check_time(budget)
+        in_time(budget)
         if b"BASE64" not in found[1].upper():
             continue
         called = _CALLED.search(found[1])
@@ -158,6 +158,7 @@ _FIELD = re.compile(rb"[!-9;-~]{1,76}[ \t]*+:")
 _OF_MIME = (b"content-type", b"mime-version", b"content-transfer-encoding", b"content-disposition")
 _OF_MAIL = (*_OF_MIME, b"from", b"to", b"cc", b"subject", b"date", b"message-id", b"received", b"return-path",
     b"delivered-to", b"reply-to", b"sender", b"dkim-signature", b"in-reply-to", b"references", b"x-mailer")  # fmt: skip
+_MOST_RESTS = 16
 _LEADING = b"\xef\xbb\xbf \t\r\n"
 _FROM = re.compile(rb"^From [^\r\n]{1,500}\r?\n(?=[!-9;-~]{1,76}[ \t]{0,9}:|>From )", re.MULTILINE)
 
@@ -187,32 +188,53 @@ def open_mail(data: bytes, budget: Budget) -> Iterator[Found | Remark]:
     """The parts of a message in a file, as any mail client may read it, but for those that hold others."""
     from mailscan.message import Message
 
-    check_time(budget)
+    in_time(budget)
     for part in Message(data.lstrip(_LEADING)).parts:
         if part.unread:
-            yield Remark(OVER_LIMIT, "holds more parts than are read")
+            yield Remark(BOMBS, "holds more parts than are read")
         if not part.children:
-            check_time(budget)
+            in_time(budget)
             yield Found(part.filenames, max(0, part.end - part.start), _part_reader(part))
 
 
 def open_mbox(data: bytes, budget: Budget) -> Iterator[Found | Remark]:
     """The parts of the messages in a mailbox. A line `From …` divides for one reader and not for another: both ways."""
     seen: set[int] = set()
-    starts = [one.start() for one in _FROM.finditer(data)]
-    # The first reading goes to the end, as the message's own delimiters have it.
-    pieces = [(0, len(data))]
-    if len(starts) > 1:
-        pieces += pairwise([*starts, len(data)])
-    for start, end in pieces:
-        for found in open_mail(data[start:end], budget):
-            if isinstance(found, Remark):
-                yield found
-                continue
-            likeness = hash((found.names, found.read(len(data))))
-            if likeness not in seen:
-                seen.add(likeness)
-                yield found
+    rest = data
+    # To the end, as the message's own delimiters have it. A letter of nothing is followed by what is a mailbox again.
+    for _ in range(_MOST_RESTS):
+        behind = b""
+        for one in open_mail(rest, budget):
+            octets = one.read(len(rest)) if isinstance(one, Found) and not one.names else b""
+            if octets[:5] == b"From " and rest.endswith(octets):
+                behind = octets
+            else:
+                yield from _unless_seen(one, seen, len(data))
+        if not behind:
+            break
+        rest = behind
+    for start, end in _pieces(data, budget):
+        for one in open_mail(data[start:end], budget):
+            yield from _unless_seen(one, seen, len(data))
+
+
+def _unless_seen(one: Found | Remark, seen: set[int], size: int) -> Iterator[Found | Remark]:
+    likeness = hash((one.names, one.read(size))) if isinstance(one, Found) else hash(one.text)
+    if likeness not in seen:
+        seen.add(likeness)
+        yield one
+
+
+def _pieces(data: bytes, budget: Budget) -> Iterator[tuple[int, int]]:
+    """Where messages of a mailbox begin and end, if it has several."""
+    start, several = -1, False
+    for found in searched(_FROM, data, budget):
+        if start >= 0:
+            several = True
+            yield start, found.start()
+        start = found.start()
+    if several:
+        yield start, len(data)
 
 
 def _part_reader(part: Part) -> Callable[[int], bytes]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from struct import unpack_from
 
+from mailscan.unpack.budget import in_time
 from mailscan.unpack.found import NOT_OPENED, Found, Remark
-from mailscan.unpack.limits import in_time
 from mailscan.unpack.lzfu import decompress_rtf
 from mailscan.unpack.package import last_part, text
 
@@ -25,6 +25,8 @@ _NAMES = (0x3707, 0x3704, 0x3001, 0x370D)
 _FIXED = {2: 4, 3: 4, 4: 4, 5: 8, 6: 8, 7: 8, 10: 4, 11: 4, 20: 8, 64: 8, 72: 16, 1: 0}
 _OBJECT, _STRING8, _UNICODE, _BINARY = 0x0D, 0x1E, 0x1F, 0x102
 _MULTIPLE = 0x1000
+# Names that one attachment has; octets that it has, of which there are more by and by.
+_MOST_NAMES, _MOST_AT_ONCE = 100, 1000
 
 
 class _Attachment:
@@ -35,6 +37,11 @@ class _Attachment:
     def __init__(self) -> None:
         self.names: list[str] = []
         self.spans: list[tuple[int, int]] = []
+
+    def call(self, name: str) -> None:
+        """Take down a name, if it has not more than anybody gives it."""
+        if len(self.names) < _MOST_NAMES:
+            self.names.append(name)
 
 
 def open_tnef(data: bytes, budget: Budget) -> Iterator[Found | Remark]:
@@ -51,8 +58,11 @@ def open_tnef(data: bytes, budget: Budget) -> Iterator[Found | Remark]:
             yield from _told(data, here)
             here = _Attachment()
         elif number == _TITLE:
-            here.names.append(text(data[start : min(stop, start + 1000)]))
+            here.call(text(data[start : min(stop, start + 1000)]))
         elif number == _DATA:
+            if len(here.spans) == _MOST_AT_ONCE:
+                yield from _told(data, here)
+                here.spans.clear()
             here.spans.append((start, stop))
         elif number in (_PROPERTIES, _MESSAGE):
             yield from _properties(data, start, stop, here if number == _PROPERTIES else None, budget)
@@ -128,9 +138,7 @@ def _value(
     """What a value is to us: a name or the octets of the attachment, or a text."""
     if number in _NAMES and into is not None:
         octets = data[start : min(stop, start + 2000)]
-        into.names.append(
-            octets.decode("utf-16-le", "replace").partition("\0")[0] if kind == _UNICODE else text(octets)
-        )
+        into.call(octets.decode("utf-16-le", "replace").partition("\0")[0] if kind == _UNICODE else text(octets))
     elif number == _OCTETS and into is not None:
         # An object stands behind the id of its interface: a storage, or a message as TNEF.
         into.spans.append((min(start + 16, stop) if kind == _OBJECT else start, stop))

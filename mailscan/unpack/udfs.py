@@ -5,7 +5,8 @@ What is read: one partition, without a virtual or sparing map; such images are l
 
 from __future__ import annotations
 
-from mailscan.unpack.found import OVER_LIMIT, Found, Remark, Unopened
+from mailscan.unpack.budget import in_time
+from mailscan.unpack.found import Found, Remark, Unopened
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -121,8 +122,7 @@ class _Volume:
         self._left -= len(data)
         at = 0
         while at + 38 <= len(data):
-            if self._budget.late():
-                raise Unopened(f"unpacking took longer than {self._budget.seconds:g} s", OVER_LIMIT)
+            in_time(self._budget)
             if int.from_bytes(data[at : at + 2], "little") != _FILE_NAME:
                 raise Unopened("damaged: a folder of its UDF file system cannot be read to its end")
             flags, length, use = data[at + 18], data[at + 19], int.from_bytes(data[at + 36 : at + 38], "little")

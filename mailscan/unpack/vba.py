@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from struct import unpack_from
 
+from mailscan.unpack.budget import in_time
 from mailscan.unpack.cfb import STREAM
 from mailscan.unpack.found import AUTO_MACROS, MACROS, Remark
-from mailscan.unpack.limits import in_time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from struct import unpack_from
 
+from mailscan.unpack.budget import in_time
 from mailscan.unpack.fields import elsewhere, instruction
 from mailscan.unpack.found import ENCRYPTED_DOCUMENT, REMOTE, Remark
-from mailscan.unpack.limits import in_time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from mailscan.unpack.bounded import Inflate, check_time, decompressed
+from mailscan.unpack.bounded import Inflate, decompressed
+from mailscan.unpack.budget import in_time
 from mailscan.unpack.found import ENCRYPTED_ARCHIVE, NOT_OPENED, OVER_LIMIT, Found, Remark, Unopened
 from mailscan.unpack.ziplist import ENCRYPTED, MASKED, Entries, Entry, directories
 
@@ -27,7 +28,7 @@ def open_zip(data: bytes, budget: Budget) -> Iterator[Found | Remark]:
     """The members of a ZIP archive, also with anything before it, each as often as readers may find it differently."""
     entries = Entries(data, budget.late)
     for entry in entries:
-        check_time(budget)
+        in_time(budget)
         if isinstance(entry, str):
             yield Remark(NOT_OPENED, entry)
             continue
@@ -46,7 +47,7 @@ def holds_zip(data: bytes) -> bool:
 
 def _read(entry: Entry, budget: Budget, most: int) -> bytes:
     """At most `most` octets of a member. Raises `Unopened`."""
-    check_time(budget)
+    in_time(budget)
     if entry.flags & MASKED:
         raise Unopened("encrypted, its name too", ENCRYPTED_ARCHIVE)
     if entry.flags & ENCRYPTED or entry.method == _AES:
