@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import PROJECT
+from conftest import PROJECT, needs
 from mta.columns import BY_NAME
 from mta.postfix import Postfix
 from mta.site import Site
 
-if not shutil.which("procmail"):
-    if os.environ.get("CI"):
-        raise RuntimeError("procmail is not installed, and CI must run these tests")
-    pytest.skip("procmail is not installed", allow_module_level=True)
+needs("procmail")
 
 
 class PostfixToProcmail(Postfix):

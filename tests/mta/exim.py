@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-import pytest
+from conftest import needs, unavailable
 from daemons import free_port
 
 from mta.site import NextHop, Outcome, Site
@@ -76,16 +76,9 @@ begin retry
 """
 
 
-def _unavailable(why: str) -> None:
-    if os.environ.get("CI"):
-        pytest.fail(why)
-    pytest.skip(why)
-
-
 def unpacked() -> Path:
     """Debian's Exim and what it needs beyond this machine's packages, in a folder that is kept."""
-    if os.geteuid() != 0 or not shutil.which("apt-get"):
-        _unavailable("Exim is unpacked from Debian's packages, by root")
+    needs("root", "mounts of its own", "apt-get")
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mailscan-tests" / "exim"
     if (cache / "made").exists():
         return cache
@@ -96,7 +89,7 @@ def unpacked() -> Path:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     archives = sorted((cache / "archives").glob("*.deb"))
     if done.returncode or not archives:
-        _unavailable(f"apt-get cannot fetch {' '.join(_PACKAGES)}: {done.stderr[-300:]}")
+        unavailable(f"apt-get cannot fetch {' '.join(_PACKAGES)}: {done.stderr[-300:]}")
     for one in archives:
         subprocess.run(["dpkg", "-x", str(one), str(cache)], check=True)
     (cache / "made").touch()

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from conftest import PROJECT
+from conftest import PROJECT, needs
 
 # The seconds that mailscan is given in the tests; what is "slow" sleeps for longer.
 TIMEOUT = 4
@@ -116,6 +116,7 @@ class Site:
     @contextlib.contextmanager
     def no_room(self) -> Iterator[None]:
         """A file system without room at `full`, while the block runs; needs root."""
+        needs("mounts")
         subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k,mode=1777", "tmpfs", str(self.full)], check=True)
         try:
             with contextlib.suppress(OSError), open(self.full / "filler", "wb", buffering=0) as file:
