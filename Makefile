@@ -8,6 +8,7 @@ help:
 	@echo "check  style and types        test   the whole test run       bless  rewrite expected output"
 	@echo "bench  ratios to peers        fuzz   mutated mail             soak   many mails in one process"
 	@echo "matrix every mailer, every column (docs/mta/matrix.md)"
+	@echo "bare   the tests in new Debian 12 and 13 roots with python3, pip and git; every verdict as here (root)"
 	@echo "       fuzz and soak: SECONDS=3600 for an hour"
 
 .venv/made: pyproject.toml
@@ -29,6 +30,9 @@ bless: .venv/made
 matrix: .venv/made
 	cd tests && ../$(BIN)/python -m mta.matrix
 
+bare: .venv/made
+	cd tests && ../$(BIN)/python -m bare
+
 bench: .venv/made
 	$(BIN)/python -m bench.startup
 	$(BIN)/python -m bench.reader
@@ -42,4 +46,4 @@ fuzz: .venv/made
 soak: .venv/made
 	$(BIN)/python -m bench.soak --seconds $(SECONDS)
 
-.PHONY: help matrix check test bless bench fuzz soak
+.PHONY: help matrix bare check test bless bench fuzz soak

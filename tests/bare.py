@@ -1,7 +1,8 @@
 """`python -m bare SUITE…` (by `make bare`): README's test command in a Debian with python3, pip and git, and no more.
 
 A new root without /dev/pts, servers or unpackers, which is not even a mount point: what a test needs and does not
-find there it skips, and says so; none may fail. `--user` runs the command as a user who is not root.
+find there it skips, and says so; none may fail. Every verdict on the cases and the corpora must be the same there as
+on the Python that runs this. `--user` runs all that as a user who is not root.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import pytest
 from conftest import CORPORA, PROJECT
 from machines import root
 
@@ -82,8 +84,8 @@ class Bare:
     def __exit__(self, *_: object) -> None:
         self._folder.cleanup()
 
-    def run(self, script: str, **environ: str) -> int:
-        """A line of shell in the checkout, to its end; gives its status."""
+    def run(self, script: str, out: int | None = None, **environ: str) -> subprocess.CompletedProcess[str]:
+        """A line of shell in the checkout, to its end."""
         of_pip, files = for_pip()
         binds = [(path, str(path).lstrip("/")) for path in files]
         if CORPORA.is_dir():
@@ -98,23 +100,48 @@ class Bare:
         words += [*(f"{path}={inside}" for path, inside in binds), "--", *(_USER if self._as_user else ())]
         words += ["env", "-i", f"--chdir=/{_HERE}", *(f"{name}={value}" for name, value in environ.items())]
         words += ["sh", "-c", script]
-        return subprocess.run(words, stdin=subprocess.DEVNULL, check=False).returncode
+        return subprocess.run(words, stdin=subprocess.DEVNULL, stdout=out, text=True, check=False)
+
+    def tests(self) -> bool:
+        """Whether README's command succeeds; it says what was skipped, and why."""
+        return self.run(command(), PYTEST_ADDOPTS="-rs").returncode == 0
+
+    def verdicts(self) -> list[str]:
+        """The digests of all verdicts there."""
+        return self.run("cd tests && ../.venv/bin/python -m verdicts", subprocess.PIPE).stdout.splitlines()
+
+
+def verdicts() -> list[str]:
+    """The digests of all verdicts on this Python."""
+    words = [sys.executable, "-m", "verdicts"]
+    environ = {**os.environ, "MAILSCAN_CORPORA": str(CORPORA)}
+    done = subprocess.run(words, cwd=PROJECT / "tests", env=environ, stdout=subprocess.PIPE, text=True, check=True)
+    return done.stdout.splitlines()
 
 
 def main() -> int:
-    """Run the command in a root of each suite named, or of all."""
+    """Run all in a root of each suite named, or of all."""
     words = sys.argv[1:]
     as_user = "--user" in words
     suites = [word for word in words if word != "--user"] or SUITES
+    wanted = verdicts()
+    print(f"--- verdicts on Python {sys.version.split()[0]}", *wanted, sep="\n", flush=True)
     failed = []
     for suite in suites:
         print(f"--- a bare Debian {suite}", flush=True)
         with Bare(suite, as_user) as bare:
-            if bare.run(command(), PYTEST_ADDOPTS="-rs"):
-                failed.append(suite)
-    print(f"--- failed: {', '.join(failed)}" if failed else f"--- passed: {', '.join(suites)}", flush=True)
+            passed, found = bare.tests(), bare.verdicts()
+        print("--- its verdicts", *found, sep="\n")
+        if not passed:
+            failed.append(f"{suite}: tests")
+        if found != wanted:
+            failed.append(f"{suite}: other verdicts (`python -m verdicts --each` shows each)")
+    print(f"--- failed: {'; '.join(failed)}" if failed else f"--- passed: {', '.join(suites)}", flush=True)
     return 1 if failed else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except pytest.skip.Exception as lacking:
+        sys.exit(f"no bare root can be made here: it {lacking}")
