@@ -78,6 +78,8 @@ class Bare:
         copy(self._root / _HERE)
         (self._root / "etc/resolv.conf").write_bytes(Path("/etc/resolv.conf").read_bytes())
         if self._as_user:
+            user = ["useradd", "--root", str(self._root), f"--home-dir=/{_HERE}", "--uid=1000", "stranger"]
+            subprocess.run(user, check=True, capture_output=True)
             subprocess.run(["chown", "-R", "1000:1000", str(self._root / _HERE)], check=True)
         return self
 
