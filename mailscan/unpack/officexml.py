@@ -6,10 +6,9 @@ Base64, and in that as a zlib stream.
 
 from __future__ import annotations
 
-import re
-from binascii import Error, a2b_base64
 from itertools import chain
 
+from mailscan.transfer import decode_base64
 from mailscan.unpack.fields import elsewhere
 from mailscan.unpack.found import NOT_OPENED, OVER_LIMIT, REMOTE, Found, Remark, Unopened
 from mailscan.unpack.limits import in_time
@@ -73,12 +72,8 @@ def open_office_xml(data: bytes, budget: Budget) -> Iterator[Found | Remark]:
 def _binary(text: str, names: tuple[str, ...]) -> Iterator[Found | Remark]:
     if not text.strip():
         return
-    try:
-        octets = a2b_base64(text.encode("ascii", "replace"))
-    except Error:
-        # What lacks digits at its end is read without the last group.
-        digits = re.sub(r"[^A-Za-z0-9+/]", "", text)
-        octets = a2b_base64(digits[: len(digits) // 4 * 4])
+    # Not by `binascii`: what it makes of padding that more follows is not the same in all versions.
+    octets = decode_base64(text.encode("ascii", "replace"))
     if octets:
         yield found(names, octets)
     else:
