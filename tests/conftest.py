@@ -13,7 +13,11 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from hypothesis import settings
 
+# How long one example takes says nothing on a busy machine.
+settings.register_profile("mailscan", deadline=None)
+settings.load_profile("mailscan")
 PROJECT = Path(__file__).parent.parent
 CORPORA = Path(os.environ.get("MAILSCAN_CORPORA") or PROJECT.parent / "shared" / "corpora")
 # Where daemons lie too.
