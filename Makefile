@@ -9,6 +9,7 @@ help:
 	@echo "bench  ratios to peers        fuzz   mutated mail             soak   many mails in one process"
 	@echo "matrix every mailer, every column (docs/mta/matrix.md)"
 	@echo "growth what hostile mail costs as it grows"
+	@echo "bare   the tests in new Debian 12 and 13 roots with python3, pip and git; every verdict as here (root)"
 	@echo "       fuzz and soak: SECONDS=3600 for an hour"
 
 .venv/made: pyproject.toml
@@ -31,6 +32,9 @@ matrix: .venv/made
 	cd tests && ../$(BIN)/python -m mta.matrix
 	cd tests && ../$(BIN)/python -m mta.told
 
+bare: .venv/made
+	cd tests && ../$(BIN)/python -m bare
+
 bench: .venv/made
 	$(BIN)/python -m bench.startup
 	$(BIN)/python -m bench.reader
@@ -47,4 +51,4 @@ soak: .venv/made
 growth: .venv/made
 	$(BIN)/python -m bench.growth
 
-.PHONY: help matrix check test bless bench fuzz soak growth
+.PHONY: help matrix check test bless bench fuzz soak growth bare

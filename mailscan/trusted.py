@@ -50,6 +50,8 @@ def read_trusted(path: str) -> bytes:
 
 
 def _read(path: str) -> bytes:
+    if "\0" in path:
+        raise ValueError(f"{path!r}: has a null byte, which no file's name can have")
     try:
         # Not held by a FIFO that nobody writes to; what is not a file is said below.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)

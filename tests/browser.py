@@ -6,13 +6,11 @@ A test without it is skipped, visibly; where $CI is set it fails.
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
+from conftest import program
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
@@ -22,11 +20,9 @@ WIDE, PHONE = (1280, 900), (390, 844)
 @contextmanager
 def browser(folder: Path, *, dark: bool = False) -> Iterator[webdriver.Chrome]:
     """A browser whose profile lies in `folder`."""
-    driver, program = shutil.which("chromedriver"), shutil.which("chromium")
-    if not driver or not program:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)("chromium or its driver is not installed")
+    driver, chromium = program("chromedriver"), program("chromium")
     options = webdriver.ChromeOptions()
-    options.binary_location = program
+    options.binary_location = chromium
     words = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"]
     words += ["--host-resolver-rules=MAP * ~NOTFOUND", "--disable-background-networking", "--disable-sync"]
     words += [f"--user-data-dir={folder / 'profile'}"]

@@ -16,22 +16,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
+from conftest import PATH, program
 
 from mailscan import specimens
 
-_PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
 _PATIENCE = 60.0
-
-
-def program(name: str) -> str:
-    """The path of a program that a test needs."""
-    found = shutil.which(name, path=_PATH)
-    if found is None:
-        if os.environ.get("CI"):
-            pytest.fail(f"{name} is not installed (.ci/apt names the packages)")
-        pytest.skip(f"{name} is not installed")
-    return found
 
 
 def free_port() -> int:
@@ -53,7 +42,7 @@ def own_folder() -> Iterator[Path]:
 def running(command: list[str], folder: Path, port: int) -> Iterator[None]:
     """A daemon in the foreground, from when it listens on to the end of the block; its words are in `folder`/out."""
     with open(folder / "out", "wb") as out:
-        environ = {"PATH": _PATH, "HOME": str(folder), "LANG": "C", "TMPDIR": str(folder)}
+        environ = {"PATH": PATH, "HOME": str(folder), "LANG": "C", "TMPDIR": str(folder)}
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=environ, cwd=folder)
     try:
         end = time.monotonic() + _PATIENCE

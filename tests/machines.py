@@ -20,13 +20,12 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import pytest
-from conftest import PROJECT
+from conftest import PROJECT, needs, unavailable
 
 # The wire (RFC 5737): the server, and the clients that come from outside.
 SERVER, CLIENT = "198.51.100.2", "198.51.100.1"
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_TOOLS = {"debootstrap": "debootstrap", "ip": "iproute2", "nsenter": "util-linux", "unshare": "util-linux"}
+_TOOLS = ("debootstrap", "ip", "nsenter", "unshare")
 _BASE = "python3,python3-pip,ca-certificates"
 _numbers = itertools.count()
 _CLONE_NEWNET = 0x40000000
@@ -55,11 +54,6 @@ exec chroot . sleep infinity
 """
 
 
-def unavailable(why: str) -> None:
-    """Skip by name; in CI, where everything is to be installed, fail."""
-    (pytest.fail if os.environ.get("CI") else pytest.skip)(why)
-
-
 def _run(*words: str) -> None:
     done = subprocess.run(words, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     if done.returncode:
@@ -68,9 +62,7 @@ def _run(*words: str) -> None:
 
 def root(suite: str, packages: tuple[str, ...] = (), answers: str = "") -> Path:
     """A kept Debian `suite` with `packages`, set up by their own scripts; `answers` is for debconf-set-selections."""
-    missing = [package for tool, package in _TOOLS.items() if not shutil.which(tool, path=_PATH)]
-    if os.geteuid() or missing:
-        unavailable(f"a Debian of its own is made by root with {' '.join(missing) or 'debootstrap'}")
+    needs("root", "mounts of its own", *_TOOLS)
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mailscan-tests" / "roots"
     cache.mkdir(parents=True, exist_ok=True)
     try:
@@ -84,7 +76,6 @@ def root(suite: str, packages: tuple[str, ...] = (), answers: str = "") -> Path:
         return _kept(cache / f"{suite}-{packages[0]}-{name}", lambda folder: _install(base, folder, packages, answers))
     except OSError as error:
         unavailable(f"no Debian {suite} of its own: {error}")
-        raise
 
 
 @contextlib.contextmanager

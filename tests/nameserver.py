@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import socket
 import subprocess
 import threading
@@ -13,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import dns.message
-import pytest
+from conftest import program
 
 Records = dict[tuple[str, str], list[str]]
 
@@ -32,14 +30,6 @@ def quoted(octets: bytes) -> str:
 def owned(name: str) -> str:
     """A name as a zone file writes it."""
     return "".join(char if char.isalnum() or char in "-_." else f"\\{ord(char):03d}" for char in name)
-
-
-def program(name: str) -> str:
-    found = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
-    if not found:
-        assert not os.environ.get("CI"), f"{name} is not installed; .ci/apt names it"
-        pytest.skip(f"{name} is not installed")
-    return found
 
 
 @contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import re
 import subprocess
 import sys
@@ -14,7 +13,7 @@ from typing import Any
 
 import pytest
 from browser import browser, opened
-from conftest import PROJECT
+from conftest import PROJECT, terminal
 from running import ENVIRON, START, mailscan
 from selenium.webdriver.common.by import By
 
@@ -233,7 +232,7 @@ def test_the_lines_for_ci_in_the_docs_do_what_they_say(site: Site) -> None:
 
 def on_a_terminal(*args: str, folder: Path = PROJECT) -> list[str]:
     """The lines that a terminal of 80 columns is sent, without colours."""
-    ours, theirs = pty.openpty()
+    ours, theirs = terminal()
     environ = ENVIRON | {"TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24"}
     process = subprocess.Popen([*START, *args], stdout=theirs, stderr=subprocess.DEVNULL, env=environ, cwd=folder)
     os.close(theirs)

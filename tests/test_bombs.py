@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 from bombs import BOMBS
-from conftest import PROJECT
+from conftest import PROJECT, needs
 
 # What the filter alone tells is a note; the second rule refuses it.
 POLICY = """
@@ -60,8 +60,11 @@ RAR with a million records;a page without a bracket;a page of quotation marks;a 
 a page in UTF-16;an image of wide letters;an image of entities;a mailbox of two letters;an RTF object of 90 MB
 a Word document of bad base64
 names that lead elsewhere, in a 7z;names that lead elsewhere, in a cabinet;names that lead elsewhere, in a rar
+1,000,000 gzips, one behind the other;7z of a million files
 """.replace("\n", ";").split(";")
 )
+# What libarchive takes for damaged, and only the program 7z opens.
+OF_7Z = frozenset(name for name in BOMBS if name.startswith("7z "))
 
 
 class Measured:
@@ -118,6 +121,8 @@ def test_bombs(name: str, measured: dict[str, Measured]) -> None:
     assert all(rule["outcome"] != "error" for rule in one.said["rules"])
     if name in WITHIN and one.status == 0:
         return
+    if name in OF_7Z and "attachments.not-opened" in told:
+        needs("7z")
     assert one.status == 77
     # No more is told than a person reads.
     assert told.get("attachments.over-limit") or any("executable" in one for one in told)

@@ -388,6 +388,16 @@ def local_scan(info, headers, fd, msg=None):
 """
 
 
+def test_text_after_the_padding_of_base64_is_none_of_it() -> None:
+    source = (
+        "from elspy import RejectMessage\n"
+        "def local_scan(info, headers, fd, msg):\n    raise RejectMessage(repr(msg.get_payload(decode=1)))\n"
+    )
+    raw = b"Content-Transfer-Encoding: BASE64\n\nPGh0bWw+Cg==\n\n--x-->\nA list's footer and more\n"
+    (finding,) = old(source, raw)
+    assert "'<html>\\n'" in str(finding.reply or finding.detail)
+
+
 @given(
     st.binary(max_size=200),
     st.sampled_from([b"", b"Subject: ", b"Content-Type: multipart/mixed; boundary=x\n\n--x\n", b"Subject: =?"]),

@@ -26,8 +26,8 @@ with tarfile.open(fileobj=TAR, mode="w") as _tar:
         _tar.addfile(_info, io.BytesIO(_octets))
 DATA = TAR.getvalue()
 
-needs_libarchive = pytest.mark.skipif(not clibarchive.version(), reason="no libarchive on this machine")
-needs_7z = pytest.mark.usefixtures("seven_zip")
+needs_libarchive = pytest.mark.needs("libarchive")
+needs_7z = pytest.mark.needs("7z")
 
 
 def budget(seconds: float = 3.0) -> Budget:

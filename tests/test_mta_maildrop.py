@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -15,18 +14,16 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from conftest import needs
 from machines import CLIENT
 from mta.columns import BY_NAME, COLUMNS, ODD_SENDER, REPLY, Column, run
 from mta.maildrop import EximMaildrop, Maildrop, PostfixMaildrop
 from mta.site import DEAF, Site, runs
 
-if not shutil.which("maildrop"):
-    if os.environ.get("CI"):
-        raise RuntimeError("maildrop is not installed, and CI must run these tests")
-    pytest.skip("maildrop is not installed", allow_module_level=True)
+needs("maildrop")
 
 SENDER, RECIPIENT = "joe@sender.example", "jane@rcpt.example"
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="a mount needs root")
+needs_mounts = pytest.mark.needs("mounts of its own")
 FORGED = b"X-Mailscan-Refused: 00000000000000000000000000000000\n"
 
 
@@ -47,8 +44,6 @@ def row(site: Site) -> Iterator[Maildrop]:
 
 @pytest.mark.parametrize("column", COLUMNS, ids=lambda column: column.name)
 def test_column(column: Column, row: Maildrop, site: Site) -> None:
-    if column.state == "full" and os.geteuid() != 0:
-        pytest.skip("a file system without room needs root")
     run(column, row, site)
 
 
@@ -151,7 +146,7 @@ def in_tmp(size: str, command: str, *words: object) -> list[str]:
     return ["unshare", "-m", "sh", "-c", mounted, "sh", *map(str, words)]
 
 
-@needs_root
+@needs_mounts
 def test_many_at_once_do_not_meet(site: Site, row: Maildrop) -> None:
     """Each gets its own verdict and its own octets, and no file stays behind, whatever came of it."""
     site.become("well", BY_NAME["accept"].files())
@@ -174,7 +169,7 @@ def test_many_at_once_do_not_meet(site: Site, row: Maildrop) -> None:
     assert bodies == sorted(b"%d\n" % number * 30_000 for number in (0, 3, 6, 9))
 
 
-@needs_root
+@needs_mounts
 @pytest.mark.parametrize(
     ("name", "room"), [("accept", "64k"), ("reject", "64k"), ("large", "64k"), ("large", "24m"), ("large", "65m")]
 )

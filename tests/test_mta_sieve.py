@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from conftest import needs
 from mta.columns import BY_NAME, COLUMNS, RECIPIENT, SENDER, Column, run, unchanged
 from mta.sieve import DOVECOT, LDA, Dovecot
 from mta.site import DEAF, Site, runs
 
-if os.geteuid() != 0 or not all(map(os.path.exists, (DOVECOT, LDA, "/usr/lib/dovecot/lmtp", "/usr/bin/sievec"))):
-    if os.environ.get("CI"):
-        raise RuntimeError(
-            "Dovecot with Sieve and LMTP is not installed or this is not root, and CI must run these tests"
-        )
-    pytest.skip("Dovecot with Sieve and LMTP is not installed, or this is not root", allow_module_level=True)
+needs("root", "mounts of its own", DOVECOT, LDA, "/usr/lib/dovecot/lmtp", "/usr/bin/sievec")
 
 # What a user may have: mail sent on, and filed by what mailscan wrote.
 OWN_SCRIPT = """

@@ -52,6 +52,12 @@ def test_what_is_in_it_in_base64_is_a_member(charset: str) -> None:
     assert names == ("vbaProject.bin",) and octets.startswith(b"ActiveMime and mo")
 
 
+def test_base64_after_its_padding_is_read_on() -> None:
+    """Python's own decoder stops there, reads on as if there were no padding, or refuses it, by its version."""
+    ((_, octets),), _ = taken_apart(open_office_xml, b"<w:binData>QQ==\nQUJD</w:binData>")
+    assert octets == b"AABC"
+
+
 def test_base64_that_is_none_is_said() -> None:
     assert taken_apart(open_office_xml, b"<w:binData>-</w:binData>")[1][0][0] == NOT_OPENED
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import pty
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+from conftest import terminal
 from running import ENVIRON, LETTER, START, mailscan, policy, shell
 
 
@@ -36,7 +36,7 @@ def test_an_account_is_plain_on_a_pipe() -> None:
 
 
 def test_a_terminal_is_told_that_a_message_is_awaited() -> None:
-    ours, theirs = pty.openpty()
+    ours, theirs = terminal()
     with subprocess.Popen(START, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRON) as process:
         assert process.stderr
         assert b"a message is awaited on standard input" in process.stderr.readline()
@@ -47,7 +47,7 @@ def test_a_terminal_is_told_that_a_message_is_awaited() -> None:
 
 
 def test_being_terminated_is_a_tempfail() -> None:
-    ours, theirs = pty.openpty()
+    ours, theirs = terminal()
     with subprocess.Popen(START, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRON) as process:
         assert process.stderr
         process.stderr.readline()  # it waits for the message now

@@ -190,7 +190,7 @@ def test_a_list_that_others_may_write_is_refused(tmp_path: Path) -> None:
         load_policy(policy_file(tmp_path, rule))
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+@pytest.mark.needs("root")
 def test_root_takes_only_its_own_policy_and_python(tmp_path: Path) -> None:
     path = policy_file(tmp_path, "[[filter]]\nuse = './own.py'\n")
     own = tmp_path / "own.py"

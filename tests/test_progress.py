@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import pty
 import re
 import signal
 import struct
@@ -18,6 +17,7 @@ from typing import Any
 
 import pytest
 from archives import letters, mbox, zipped
+from conftest import terminal
 from running import ENVIRON, START, mailscan
 
 from mailscan.mailboxes import tasks
@@ -83,7 +83,7 @@ class OnTerminal:
         stop: float = 0,
         **environ: str,
     ) -> None:
-        ours, theirs = pty.openpty()
+        ours, theirs = terminal()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         self.screen = Screen(columns)
         rows = tempfile.TemporaryFile()  # noqa: SIM115 - closed below

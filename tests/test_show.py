@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import json
 import os
-import pty
 import subprocess
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import terminal
 from hypothesis import given
 from hypothesis import strategies as st
 from payloads import zipped
@@ -56,7 +56,7 @@ def shown(*args: str, stdin: bytes = NESTED) -> str:
 
 def on_a_terminal(*args: str, stdin: bytes) -> tuple[int, str]:
     """(exit status, what a terminal is sent, standard error too)"""
-    ours, theirs = pty.openpty()
+    ours, theirs = terminal()
     environ = ENVIRON | {"TERM": "xterm-256color", "COLUMNS": "100"}
     command = [*START, "show", *args]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=theirs, stderr=theirs, env=environ) as process:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import pty
 import re
 import subprocess
 from pathlib import Path
 
 import pytest
+from conftest import terminal
 from running import ENVIRON, START, Done, mailscan
 
 OWN = """from mailscan import Evidence, Finding, accept, tag, tempfail
@@ -173,7 +173,7 @@ def test_a_directory_as_tmp_is_not_to_be_changed(own: Path, tmp_path: Path) -> N
 def test_a_terminal_gets_colours_and_a_pipe_none(own: Path, tmp_path: Path) -> None:
     words = ["try", str(own), message(tmp_path, "free"), message(tmp_path, "hello")]
     assert b"\x1b" not in mailscan(*words).out
-    ours, theirs = pty.openpty()
+    ours, theirs = terminal()
     environ = ENVIRON | {"TERM": "xterm-256color", "COLUMNS": "200"}
     with subprocess.Popen([*START, *words], stdin=subprocess.DEVNULL, stdout=theirs, env=environ) as process:
         os.close(theirs)

@@ -7,6 +7,7 @@ from email._policybase import Compat32
 from email.message import Message
 
 from mailscan.elspy.oldtext import OldStr
+from mailscan.transfer import decode_base64
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +19,12 @@ class OldMessage(Message):
 
     def get_payload(self, i: int | None = None, decode: bool = False) -> Any:
         """As `email` has it; a payload that is decoded is text that stands for octets, as it was in Python 2."""
-        payload = super().get_payload(i, decode)  # type: ignore[call-overload]
+        encoding = str(self.get("content-transfer-encoding", "")).strip().lower()
+        is_base64 = decode and not self.is_multipart() and encoding == "base64"
+        payload = super().get_payload(i, decode and not is_base64)  # type: ignore[call-overload]
+        if is_base64 and isinstance(payload, str):
+            # What `email` makes of text behind the padding is not the same in all versions.
+            payload = decode_base64(payload.encode("ascii", "surrogateescape"))
         if isinstance(payload, bytes):
             return OldStr.of(payload)
         return OldStr(payload) if isinstance(payload, str) else payload

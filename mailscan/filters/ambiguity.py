@@ -87,7 +87,9 @@ class Ambiguity(Filter):
             yield Finding(f"ambiguity.{kind}", said + more, evidence=evidence)
 
 
-Ambiguity.__doc__ = f"{Ambiguity.__doc__}\n    The kinds:\n\n" + "".join(
-    f"    - `{kind}`: {about}" + ("; only where `kinds` names it" * (kind in INNOCENT)) + "\n"
+# Python 3.13 and later take the indentation out by themselves.
+_ABOUT = "\n".join(line.removeprefix("    ") for line in (Ambiguity.__doc__ or "").splitlines())
+Ambiguity.__doc__ = f"{_ABOUT.rstrip()}\n\nThe kinds:\n\n" + "".join(
+    f"- `{kind}`: {about}" + ("; only where `kinds` names it" * (kind in INNOCENT)) + "\n"
     for kind, about in AMBIGUITIES.items()
 )

@@ -154,8 +154,17 @@ def unpacked(file: Rest, first: bytes) -> Readable:
 
 class _Member(tarfile.TarInfo):
     """A member's header, as `tarfile` reads it, but for what only makes sense in a bomb: a name of gigabytes would be
-    read into memory, and a sparse file has as many octets as its header says.
+    read into memory, and a sparse file has as many octets as its header says. `tar.damaged` tells of headers that
+    `tarfile` passes over, which are more in one version of Python than in another.
     """
+
+    @classmethod
+    def fromtarfile(cls, tarfile_: Any) -> Any:
+        try:
+            return super().fromtarfile(tarfile_)
+        except tarfile.InvalidHeaderError:  # type: ignore[attr-defined]
+            tarfile_.damaged = True
+            raise
 
     def _proc_gnulong(self, tar: Any) -> Any:
         return self._bounded(super()._proc_gnulong, tar)  # type: ignore[misc]
@@ -177,6 +186,7 @@ def tar_members(file: Rest, skip: Callable[[str], None]) -> Iterator[tuple[str, 
         with tarfile.open(fileobj=file, mode="r|", **options) as tar:  # type: ignore[call-overload]
             for member in tar:
                 tar.members = []  # it keeps them all, and nobody asks for them again
+                tar.damaged = False
                 begun = member.offset
                 if begun > ended:
                     skip(f"octets {ended} to {begun} are no member")
@@ -185,5 +195,7 @@ def tar_members(file: Rest, skip: Callable[[str], None]) -> Iterator[tuple[str, 
                     skip(f"{member.name[:200]} is a sparse file")
                 elif member.isreg() and (inner := tar.extractfile(member)) is not None:
                     yield member.name, Piecewise(inner)
+            if getattr(tar, "damaged", False):
+                skip(f"octets {ended} to {tar.offset} are no member")
     except broken() as error:
         skip(f"cannot be read beyond octet {ended}: {in_words(error)}")

@@ -6,10 +6,10 @@ Excel tries that password before it asks. So it is tried here, and the document 
 from __future__ import annotations
 
 import hashlib
-from binascii import Error, a2b_base64
 from struct import error as struct_error
 from struct import pack, unpack_from
 
+from mailscan.transfer import decode_base64
 from mailscan.unpack.aes import cbc_decrypt
 from mailscan.unpack.biff import DEFAULT_PASSWORD
 from mailscan.unpack.budget import in_time
@@ -35,7 +35,7 @@ def opened(info: bytes, read: Callable[[int], bytes], budget: Budget) -> Callabl
         if unpack_from("<H", info, 2)[0] == 4 and unpack_from("<H", info)[0] == 4:
             return _agile(info[8:], read, budget)
         return _standard(info, read, budget)
-    except (struct_error, Error, ValueError, KeyError, IndexError):
+    except (struct_error, ValueError, KeyError, IndexError):
         return None
 
 
@@ -67,13 +67,17 @@ def _standard(info: bytes, read: Callable[[int], bytes], budget: Budget) -> Call
     return plain
 
 
+def _octets(text: str) -> bytes:
+    return decode_base64(text.encode("ascii", "replace"))
+
+
 def _agile(xml: bytes, read: Callable[[int], bytes], budget: Budget) -> Callable[[int], bytes] | None:
     """2.3.4.10 to 2.3.4.15: AES in CBC mode, by segments; what is what stands in XML."""
     given = {tag.name: tag.attributes() for tag in tags(decoded(xml), budget, "keyData", "encryptedKey")}
     data, lock = given["keyData"], given["encryptedKey"]
     name, data_name = lock["hashAlgorithm"].lower().replace("-", ""), data["hashAlgorithm"].lower().replace("-", "")
     size = int(lock["keyBits"]) // 8
-    salt, data_salt = a2b_base64(lock["saltValue"]), a2b_base64(data["saltValue"])
+    salt, data_salt = _octets(lock["saltValue"]), _octets(data["saltValue"])
     modes = {lock["cipherAlgorithm"], data["cipherAlgorithm"], lock["cipherChaining"], data["cipherChaining"]}
     if name not in _HASHES or data_name not in _HASHES or size not in (16, 24, 32) or len(salt) != 16:
         return None
@@ -83,7 +87,7 @@ def _agile(xml: bytes, read: Callable[[int], bytes], budget: Budget) -> Callable
 
     def unlocked(which: bytes, value: str) -> bytes:
         key = hashlib.new(name, turned + which).digest()[:size].ljust(size, b"\x36")
-        return cbc_decrypt(key, salt, a2b_base64(lock[value]))
+        return cbc_decrypt(key, salt, _octets(lock[value]))
 
     verifier = hashlib.new(name, unlocked(_INPUT, "encryptedVerifierHashInput")[:16]).digest()
     if unlocked(_VALUE, "encryptedVerifierHashValue")[: len(verifier)] != verifier:

@@ -6,9 +6,9 @@ Base64, and in that as a zlib stream.
 
 from __future__ import annotations
 
-from binascii import Error, a2b_base64
 from itertools import chain
 
+from mailscan.transfer import decode_base64
 from mailscan.unpack.budget import in_time
 from mailscan.unpack.fields import elsewhere
 from mailscan.unpack.found import NOT_OPENED, OVER_LIMIT, REMOTE, Found, Remark, Unopened
@@ -33,7 +33,6 @@ _MARKS = (
     b"urn:schemas-microsoft-com:office:spreadsheet",
 )
 ACTIVE_MIME = b"ActiveMime"
-_NOT_BASE64 = bytes(octet for octet in range(256) if not (chr(octet).isalnum() and octet < 128) and octet not in b"+/")
 
 
 def is_office_xml(data: bytes) -> bool:
@@ -73,13 +72,8 @@ def open_office_xml(data: bytes, budget: Budget) -> Iterator[Found | Remark]:
 def _binary(text: str, names: tuple[str, ...]) -> Iterator[Found | Remark]:
     if not text.strip():
         return
-    coded = text.encode("ascii", "replace")
-    try:
-        octets = a2b_base64(coded)
-    except Error:
-        # What lacks digits at its end is read without the last group.
-        digits = coded.translate(None, _NOT_BASE64)
-        octets = a2b_base64(digits[: len(digits) // 4 * 4])
+    # Not by `binascii`: what it makes of padding that more follows is not the same in all versions.
+    octets = decode_base64(text.encode("ascii", "replace"))
     if octets:
         yield found(names, octets)
     else:
