@@ -1,8 +1,8 @@
 """`python -m verdicts`: a digest of every verdict on the cases and the corpora, to compare one Python with another.
 
 A line for each set of mail: its name, how many were judged, and a digest of all that was said of them, findings and
-their places too. `--each` prints a line for each mail instead. Without the program 7z and the system's libarchive, which are not
-everywhere, or not the same.
+their places too. `--each` prints a line for each mail instead. Without the program 7z and the
+system's libarchive, which are not everywhere, or not the same.
 """
 
 from __future__ import annotations
