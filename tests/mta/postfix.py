@@ -188,6 +188,8 @@ class Postfix:
 
     def stop(self) -> None:
         """Stop it, and have the namespace go."""
+        if not hasattr(self, "keeper"):
+            return  # what it needs was not there
         self.inside("postfix", "stop", check=False)
         self.keeper.kill()
         self.keeper.wait()
