@@ -1,7 +1,8 @@
 """`python -m verdicts`: a digest of every verdict on the cases and the corpora, to compare one Python with another.
 
 A line for each set of mail: its name, how many were judged, and a digest of all that was said of them, findings and
-their places too. `--each` prints a line for each mail instead. Without the program 7z, which is not everywhere.
+their places too. `--each` prints a line for each mail instead. Without the program 7z and the
+system's libarchive, which are not everywhere, or not the same.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from test_corpora import Command, messages
 from mailscan.cases import Case, folders
 from mailscan.filters.attachments import GROUPS
 from mailscan.policy import starter_text
-from mailscan.unpack import program
+from mailscan.unpack import clibarchive, program
 
 SETS = ("spamassassin", "phishing", "mips", "mime")
 # Before what the starter policy refuses, everything is to be said, however busy the machine is.
@@ -80,6 +81,7 @@ def everything(policy: str) -> Iterator[tuple[str, Iterator[tuple[str, str]]]]:
 def main() -> None:
     """Print the digests, or with `--each` all that they are made of."""
     program.PROGRAMS = ()
+    clibarchive._system_or_bundled = clibarchive.bundled
     each = "--each" in sys.argv[1:]
     with tempfile.TemporaryDirectory(prefix="mailscan-") as folder:
         policy = Path(folder) / "policy.toml"

@@ -171,13 +171,18 @@ def _system_or_bundled() -> Any:
     try:
         return ctypes.CDLL("libarchive.so.13")
     except OSError:
-        # `pip install archi` brings one along; what it needs lies beside it.
-        import glob
-        import importlib.util
+        return bundled()
 
-        spec = importlib.util.find_spec("archi")
-        folder = (spec.origin if spec and spec.origin else "").rpartition("/")[0]
-        bundled = sorted(glob.glob(f"{glob.escape(folder)}/archi.libs/libarchive-*.so*")) if folder else []
-        if not bundled:
-            raise
-        return ctypes.CDLL(bundled[0])
+
+def bundled() -> Any:
+    """The library that `pip install archi` brings along; what it needs lies beside it. Raises `OSError`."""
+    import ctypes
+    import glob
+    import importlib.util
+
+    spec = importlib.util.find_spec("archi")
+    folder = (spec.origin if spec and spec.origin else "").rpartition("/")[0]
+    found = sorted(glob.glob(f"{glob.escape(folder)}/archi.libs/libarchive-*.so*")) if folder else []
+    if not found:
+        raise OSError("there is no libarchive")
+    return ctypes.CDLL(found[0])
