@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from binascii import b2a_uu
 from functools import partial
 
 TYPE_CHECKING = False
@@ -46,6 +47,17 @@ def encoded(encoding: bytes, body: bytes, kind: bytes, size: int) -> bytes:
     return filled(before, body, b"\n", size)
 
 
+def begun(encoding: bytes, first: bytes, body: bytes, size: int) -> bytes:
+    """The same behind a line that begins a file."""
+    return encoded(encoding, body, b"application/octet-stream", size).replace(b"\n\n", b"\n\n" + first, 1)
+
+
+def attached(unit: bytes, size: int) -> bytes:
+    """A file in uuencode, attached as a file."""
+    file = filled(_BEGIN, unit, b"end\n", size * 57 // 78)
+    return encoded(b"base64", b"\n", b"application/octet-stream", 0) + base64.encodebytes(file)
+
+
 def field(unit: bytes, size: int) -> bytes:
     """The same field, or fields, without end."""
     return filled(TOP, unit, b"\nhello\n", size)
@@ -67,6 +79,7 @@ def text(charset: bytes, body: bytes, size: int) -> bytes:
     return encoded(b"8bit", body, b"text/plain; charset=" + charset, size)
 
 
+_BEGIN = b"begin 644 a.txt\n"
 _TEXT = b"text/plain; charset=utf-8"
 _LINE = base64.b64encode(bytes(range(57))) + b"\n"
 GENERATORS: dict[str, Callable[[int], bytes]] = {
@@ -154,6 +167,18 @@ GENERATORS: dict[str, Callable[[int], bytes]] = {
     "encoding-quoted-faults": partial(encoded, b"quoted-printable", b"=4=\n", _TEXT),
     "encoding-quoted-blanks": partial(encoded, b"quoted-printable", b" ", _TEXT),
     "encoding-uuencode": partial(encoded, b"x-uuencode", b'#86)C\n', b"application/octet-stream"),
+    "encoding-uuencode-full": partial(begun, b"x-uuencode", _BEGIN, b2a_uu(bytes(range(45)))),
+    "encoding-uuencode-counted-whole": partial(begun, b"x-uuencode", _BEGIN, b"!00==\n"),
+    "encoding-uuencode-blanks": partial(begun, b"x-uuencode", _BEGIN, b"!00\n\t\n"),
+    "encoding-uuencode-empty": partial(begun, b"x-uuencode", _BEGIN, b"`\n"),
+    "encoding-uuencode-stripped": partial(begun, b"x-uuencode", _BEGIN, b"M\n"),
+    "encoding-uuencode-inline": partial(
+        lambda size: encoded(b"7bit", b"!00\n", _TEXT, size).replace(b"\n\n", b"\n\n" + _BEGIN, 1)
+    ),
+    "encoding-uuencode-attached": partial(attached, b"!00==\n"),
+    "encoding-xxencode": partial(begun, b"x-xxencode", _BEGIN, b"1EE\n"),
+    "encoding-yenc-declared": partial(begun, b"x-yenc", b"=ybegin line=1 size=3 name=a\n", b"=M\n"),
+    "encoding-binhex-runs": partial(begun, b"binhex", b":", b"!*!&\n"),
     "encoding-begins": partial(encoded, b"7bit", b"begin 644 a%d.txt\n#86)C\nend\n", _TEXT),
     "encoding-begins-open": partial(encoded, b"7bit", b"begin 644 a.txt\n#86)C\n", _TEXT),
     "encoding-yenc": partial(encoded, b"7bit", b"=ybegin line=128 size=3 name=a%d\nabc\n=yend size=3\n", _TEXT),

@@ -9,7 +9,7 @@ import re
 from functools import partial
 from itertools import islice
 
-from mailscan.transfer import decode, decode_base64, decode_quoted_printable, decode_uuencode
+from mailscan.transfer import decode, decode_base64, decode_quoted_printable, decode_uuencode, uu_end
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ _PIECE = 1 << 18
 _SPARE = 1 << 22
 _XX = b"+-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _UU = bytes(range(32, 96))
+_UU_BEGIN = b"begin 644 -\n"
 _HQX = b"!\"#$%&'()*+,-012345689@ABCDEFGHIJKLMNPQRSTUVXYZ[`abcdefhijklmpqr"
 _BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _NOT_BASE64 = bytes(octet for octet in range(256) if octet not in _BASE64 + b"=")
@@ -44,13 +45,18 @@ class File:
         self.end = end
 
 
-def rare(encoding: str, body: bytes) -> File | None:
-    """A body in an encoding that only some readers know, by the name that `spellings.encodings` gives it."""
+def rare(
+    encoding: str, body: bytes, check: Callable[[], None] | None = None, known: bytes | None = None
+) -> File | None:
+    """A body in an encoding that only some readers know, by the name that `spellings.encodings` gives it.
+
+    `check` is called now and then: what it raises ends the decoding. `known` is what `transfer` decodes it to, if that
+    is known already.
+    """
     if encoding == "uuencode":
-        return _uuencoded(body)
+        return _uuencoded(body, check, known)
     if encoding == "xxencode":
-        found = _uuencoded(_lines_translated(body, _XX, _UU))
-        return found and File(found.name, found.data, 0, len(body))
+        return _xxencoded(body, check)
     if encoding == "yenc":
         return next(_yenc(body, 0, len(body)), None)
     if encoding == "binhex":
@@ -60,8 +66,11 @@ def rare(encoding: str, body: bytes) -> File | None:
     return File("", decode(body, encoding), 0, len(body))
 
 
-def inline(text: bytes, start: int, stop: int) -> Iterator[File]:
-    """The files that mail clients take out of `text[start:stop]`: uuencode and yEnc, each with its name."""
+def inline(text: bytes, start: int, stop: int, check: Callable[[], None] | None = None) -> Iterator[File]:
+    """The files that mail clients take out of `text[start:stop]`: uuencode and yEnc, each with its name.
+
+    `check` is called now and then: what it raises ends the search.
+    """
     at = start
     begins = re.compile(rb"^begin(-base64)? [0-7]{3,4} ([^\r\n]{1,255})\r?\n", re.MULTILINE)
     ends = re.compile(rb"\nend[ \t]*\r?(?:\n|\Z)")
@@ -77,9 +86,9 @@ def inline(text: bytes, start: int, stop: int) -> Iterator[File]:
             continue
         end = ends.search(text, at - 1, stop)
         at = end.end() if end else stop
-        data = decode_uuencode(text, begin.start(), at)
+        data = decode_uuencode(text, begin.start(), at, check)
         yield File(name, data, begin.start(), at)
-    yield from _yenc(text, start, stop)
+    yield from _yenc(text, start, stop, check)
 
 
 def _is_uu_line(text: bytes, at: int, stop: int) -> bool:
@@ -92,22 +101,32 @@ def _is_uu_line(text: bytes, at: int, stop: int) -> bool:
     return abs(len(line) - 1 - wanted) <= 2 and re.fullmatch(rb"[ -`a-z]+", line) is not None
 
 
-def _uuencoded(body: bytes) -> File:
+def _uuencoded(body: bytes, check: Callable[[], None] | None, known: bytes | None) -> File:
     """With its first line or, as sent by some, without it."""
-    begin = re.compile(rb"^begin [0-7]{3,4} ([^\r\n]*)", re.MULTILINE).search(body)
-    if begin:
-        return File(begin[1].decode("utf-8", "replace").strip(), decode_uuencode(body), 0, len(body))
-    return File("", decode_uuencode(b"begin 644 -\n" + body.lstrip(b"\r\n")), 0, len(body))
+    name, begun = _begun(body)
+    if not begun:
+        known = decode_uuencode(_UU_BEGIN + body.lstrip(b"\r\n"), check=check)
+    elif known is None:
+        known = decode_uuencode(body, check=check)
+    return File(name, known, 0, len(body))
 
 
-def _lines_translated(body: bytes, alphabet: bytes, other: bytes) -> bytes:
-    """Lines of another alphabet, those that say where the file begins and ends left as they are."""
-    table = bytes.maketrans(alphabet, other)
-    lines = body.split(b"\n", _MOST_LINES)
-    return b"\n".join([one if one.startswith((b"begin ", b"end")) else one.translate(table) for one in lines])
+def _xxencoded(body: bytes, check: Callable[[], None] | None) -> File:
+    """The same in another alphabet. A line of it may begin with "end" as well."""
+    name, start = _begun(body)
+    coded = body[start : uu_end(body, start, len(body))].translate(bytes.maketrans(_XX, _UU))
+    return File(name, decode_uuencode(_UU_BEGIN + coded.lstrip(b"\r\n"), check=check), 0, len(body))
 
 
-def _yenc(text: bytes, start: int, stop: int) -> Iterator[File]:
+def _begun(body: bytes) -> tuple[str, int]:
+    """The name that the line "begin" tells, and where that ends; 0 where there is none."""
+    begin = (
+        re.compile(rb"^begin [0-7]{3,4} ([^\r\n]*)(?:\r?\n)?", re.MULTILINE).search(body) if b"begin " in body else None
+    )
+    return (begin[1].decode("utf-8", "replace").strip(), begin.end()) if begin else ("", 0)
+
+
+def _yenc(text: bytes, start: int, stop: int, check: Callable[[], None] | None = None) -> Iterator[File]:
     """The files between `=ybegin` and `=yend` (yEnc 1.3)."""
     begins = re.compile(rb"^=ybegin [^\n]{0,200}?name=([^\r\n]{0,255})\r?\n(?:=ypart [^\n]{0,200}\n)?", re.MULTILINE)
     at = start
@@ -118,11 +137,13 @@ def _yenc(text: bytes, start: int, stop: int) -> Iterator[File]:
             continue
         end = text.find(b"\n=yend", begin.end() - 1, stop)
         end = stop if end < 0 else end
-        yield File(begin[1].decode("utf-8", "replace").strip(' "'), _yenc_decoded(text, begin.end(), end), at, end)
+        yield File(
+            begin[1].decode("utf-8", "replace").strip(' "'), _yenc_decoded(text, begin.end(), end, check), at, end
+        )
         at = end
 
 
-def _yenc_decoded(text: bytes, start: int, end: int) -> bytes:
+def _yenc_decoded(text: bytes, start: int, end: int, check: Callable[[], None] | None) -> bytes:
     """In pieces, none of which ends in the middle of an escape."""
     from io import BytesIO
 
@@ -131,6 +152,8 @@ def _yenc_decoded(text: bytes, start: int, end: int) -> bytes:
     decoded = BytesIO()
     escapes = _MOST_ESCAPES
     while start < end and escapes > 0:
+        if check is not None:
+            check()
         piece = text[start : start + _PIECE if start + _PIECE < end else end]
         start += len(piece)
         if piece[-1:] == b"=":

@@ -6,6 +6,7 @@ from mailscan import decodings, spellings
 from mailscan.ambiguity import shown
 from mailscan.header import Headers
 from mailscan.mime import Part
+from mailscan.transfer import UUENCODE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -74,7 +75,8 @@ class Leaf:
         size = part.body_end - body_start
         if not self.afford(size):
             return
-        found = decodings.rare(encoding, part.source[body_start : part.body_end])
+        known = self.known(encoding) if body_start == part.body_start else None
+        found = decodings.rare(encoding, part.source[body_start : part.body_end], known=known)
         if found is None or (found.data == part.data and not found.name):
             return
         variant = self.variant(found.data, encoding, body_start)
@@ -86,6 +88,13 @@ class Leaf:
             self.say("encoding.spelling", f"{shown(spelt.value)} may be read as {encoding}", spelt)
         if encoding in ("base64", "quoted-printable"):
             self.decoded_otherwise(variant)
+
+    def known(self, encoding: str) -> bytes | None:
+        """What the part itself decodes to, if it is declared to be of this rare encoding."""
+        if encoding != "uuencode" or self.part.encoding not in UUENCODE:
+            return None
+        data = self.part.data
+        return data if data is self.part._data else None
 
     def variant(self, data: bytes, encoding: str, body_start: int) -> Part | None:
         """A leaf that is like this one but for its data."""

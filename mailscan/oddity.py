@@ -19,7 +19,7 @@ _KNOWN = (b"7bit", b"8bit", b"binary", b"base64", b"quoted-printable")
 # Fields at the beginning of a body.
 _LATE = rb"\s{0,64}(?:[!-9;-~]{1,76}[ \t]*:[^\n]{0,998}\n(?:[ \t][^\n]{0,998}\n){0,20}){1,40}"
 _LONGEST_LATE = 1 << 14
-_MAY_BE_LATE = (b"c", b"C", b"\n", b"\r", b" ", b"\t")
+_MAY_BE_LATE = b"cC\n\r \t"
 # A line of an inline file (uuencode, yEnc) that holds its name.
 _FILE = rb"(?:begin(?:-base64)? [0-7]{3,4}|=ybegin) "
 
@@ -39,7 +39,9 @@ def is_odd(part: Part) -> bool:
         first = begun[:8].lower()
         if first == b"content-" or first[:2] == b"--":
             return True
-        if b":" in begun and late_name(part.source, part.body_start, part.body_end) >= 0:
+        name, colon, _ = begun.partition(b":")
+        # A name is one word; a look at it spares most texts the pattern.
+        if colon and len(name.split(None, 1)) == 1 and late_name(part.source, part.body_start, part.body_end) >= 0:
             return True
     else:
         known = read_value(value)

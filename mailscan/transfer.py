@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import binascii
 import re
+from itertools import accumulate
+from operator import itemgetter
 
 from pybase64 import b64decode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 # Larger bodies are decoded in pieces, so that no more than the result is held beside the message.
 _PIECE = 1 << 20
@@ -21,6 +23,9 @@ _NOT_BASE64 = rb"[^A-Za-z0-9+/=\s]"
 _NO_CUT = frozenset(b"= \t\r\n")
 _MOST_PADDINGS = 10_000
 _MOST_BAD_LINES = 1_000
+UUENCODE = ("x-uuencode", "uuencode", "x-uue", "uue")
+# What a blank line may begin with, but for a line end.
+_BLANKS = (b" ", b"\t", b"\r", b"\v", b"\f")
 
 
 def decode(octets: bytes, encoding: str, start: int = 0, end: int | None = None) -> bytes:
@@ -33,7 +38,7 @@ def decode(octets: bytes, encoding: str, start: int = 0, end: int | None = None)
         return decode_base64(octets, start, end)
     if encoding == "quoted-printable":
         return decode_quoted_printable(octets, start, end)
-    if encoding in ("x-uuencode", "uuencode", "x-uue", "uue"):
+    if encoding in UUENCODE:
         return decode_uuencode(octets, start, end)
     return octets[start:end]
 
@@ -211,38 +216,88 @@ def _ends_in_blanks(octets: bytes, start: int, end: int) -> bool:
     return False
 
 
-def decode_uuencode(octets: bytes, start: int = 0, end: int | None = None) -> bytes:
+def decode_uuencode(
+    octets: bytes, start: int = 0, end: int | None = None, check: Callable[[], None] | None = None
+) -> bytes:
     """A body in uuencode: what stands between "begin MODE NAME" and "end". Without "begin", as it is.
 
-    Lines that are not uuencode are passed over; after 1,000 of them it ends.
+    Lines that are not uuencode are passed over; after 1,000 of them it ends. `check` is called for each megabyte: what
+    it raises ends the decoding.
     """
-    from io import BytesIO
-
     end = len(octets) if end is None else end
-    begin = re.compile(rb"^begin [0-7]{3,4} [^\n]*\n", re.MULTILINE).search(octets, start, end)
+    begin = None
+    if octets.find(b"begin ", start, end) >= 0:
+        begin = re.compile(rb"^begin [0-7]{3,4} [^\n]*\n", re.MULTILINE).search(octets, start, end)
     if begin is None:
         return octets[start:end]
-    decoded = BytesIO()
-    bad = 0
-    at = begin.end()
     # A line whose blanks were stripped decodes to more than it holds, but not a whole body.
     most = end - start - octets.count(b"\r\n", start, end)
+    return _decode_uu_lines(octets, begin.end(), uu_end(octets, begin.end(), end), most, check)
+
+
+def uu_end(octets: bytes, start: int, end: int) -> int:
+    """Where the line "end" of a file in uuencode begins, of which the last octets may be cut off, or `end`."""
+    if octets.startswith((b"end\n", b"end\r\n"), start, end):
+        return start
+    lf = octets.find(b"\nend\n", max(0, start - 1), end)
+    crlf = octets.find(b"\nend\r\n", max(0, start - 1), end if lf < 0 else lf)
+    if max(lf, crlf) >= 0:
+        return (lf if crlf < 0 else crlf) + 1
+    last = max(start, octets.rfind(b"\n", start, end) + 1)
+    return last if octets[last : min(end, last + 4)] in (b"end", b"en", b"e") else end
+
+
+def _decode_uu_lines(octets: bytes, at: int, end: int, most: int, check: Callable[[], None] | None) -> bytes:
+    """Lines of uuencode, up to the one with which there are more than `most` octets."""
+    from io import BytesIO
+
+    decoded = BytesIO()
+    bad = 0
     while at < end and bad < _MOST_BAD_LINES and decoded.tell() <= most:
-        after = octets.find(b"\n", at, end) + 1 or end
-        # A line has 62 characters at most; encoders may leave junk after them.
-        line = octets[at : min(after, at + 100)]
+        if check is not None:
+            check()
+        after = end
+        if end - at > _PIECE:
+            after = octets.rfind(b"\n", at, at + _PIECE) + 1 or octets.find(b"\n", at, end) + 1 or end
+        piece = octets[at : min(after, at + _PIECE)]
         at = after
-        if line in (b"end\n", b"end\r\n", b"end", b"en", b"e"):  # the latter cut off
-            break
-        if line.isspace():
-            continue
-        try:
-            decoded.write(binascii.a2b_uu(line))
-        except binascii.Error:
-            # Some count the last group whole (Python's uu module has the same cure).
-            length = (((line[0] - 32) & 63) * 4 + 5) // 3
-            try:
-                decoded.write(binascii.a2b_uu(line[:length]))
-            except binascii.Error:
-                bad += 1
+        data, faults = _decode_uu(_uu_lines(piece), _MOST_BAD_LINES - bad)
+        bad += faults
+        room = most - decoded.tell()
+        if sum(map(len, data)) > room:
+            enough = next(number for number, size in enumerate(accumulate(map(len, data)), 1) if size > room)
+            del data[enough:]
+        decoded.writelines(data)
     return decoded.getvalue()
+
+
+def _uu_lines(piece: bytes) -> list[bytes]:
+    """The lines that are not blank."""
+    if b"\r" in piece:
+        piece = piece.replace(b"\r\n", b"\n")
+    if piece.startswith(_BLANKS) or any(b"\n" + blank in piece for blank in _BLANKS):
+        # As many blank lines as there are one after the other go at once.
+        piece = re.sub(rb"\n\s*(?:\n|\Z)", b"\n", b"\n" + piece)
+    return list(filter(None, piece.split(b"\n")))
+
+
+def _decode_uu(lines: list[bytes], most_bad: int) -> tuple[list[bytes], int]:
+    """What each line stands for, and how many were passed over. No Python code runs for a line that is sound."""
+    data: list[bytes] = []
+    try:
+        data.extend(map(binascii.a2b_uu, lines))
+        return data, 0
+    except binascii.Error:
+        lines = lines[len(data) :]
+    # Encoders leave junk behind what is counted, and some count the last group whole (Python's uu module has the same
+    # cure): what stands behind the octets that the first character counts is cut off.
+    counted = [slice((((first - 32) & 63) * 4 + 5) // 3) for first in range(256)]
+    cut = map(bytes.__getitem__, lines, map(counted.__getitem__, map(itemgetter(0), lines)))
+    rest = map(binascii.a2b_uu, cut)
+    for bad in range(most_bad):
+        try:
+            data.extend(rest)
+            return data, bad
+        except binascii.Error:
+            continue
+    return data, most_bad

@@ -15,6 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailscan import filetype
+from mailscan.decodings import rare
+from mailscan.unpack import Budget
 from mailscan.unpack.found import Unopened
 from mailscan.unpack.texts import (
     looks_like_base64,
@@ -99,11 +101,38 @@ def test_uuencode_and_yenc() -> None:
     assert opened(open_uuencode, yenc, 2) == [(("y.exe",), b"MZ")]
 
 
-def test_xxencode() -> None:
+def xxencoded(name: bytes, data: bytes) -> bytes:
     table = bytes.maketrans(bytes(range(32, 97)), b"+-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz+")
-    lines = uuencoded(b"a.exe", b"MZ" * 20).split(b"\n")
-    coded = b"\n".join([lines[0], *[line.translate(table) for line in lines[1:-2]], *lines[-2:]])
-    assert opened(open_uuencode, coded) == [(("a.exe",), b"MZ" * 20)]
+    lines = uuencoded(name, data).split(b"\n")
+    return b"\n".join([lines[0], *[line.translate(table) for line in lines[1:-2]], *lines[-2:]])
+
+
+def test_xxencode() -> None:
+    assert opened(open_uuencode, xxencoded(b"a.exe", b"MZ" * 20)) == [(("a.exe",), b"MZ" * 20)]
+
+
+def test_a_line_of_xxencode_may_begin_with_end() -> None:
+    data = bytes(45) + b"\xce\x90\x00" * 14
+    coded = xxencoded(b"a.exe", data)
+    assert b"\nend" in coded[: coded.index(b"\nend\n")]
+    assert opened(open_uuencode, coded) == [(("a.exe",), data)]
+
+
+@pytest.mark.parametrize("first", [b"begin 644 a.exe\n", b""])
+def test_xxencode_of_many_lines_ends_where_it_does(first: bytes) -> None:
+    data = b"MZ" * 5_000_000
+    coded = first + xxencoded(b"a.exe", data).partition(b"\n")[2] + b"more text\n" * 100
+    found = rare("xxencode", coded)
+    assert found is not None
+    assert found.data == data
+
+
+@pytest.mark.parametrize("first", [b"begin 644 a.exe\n", b"=ybegin line=128 size=9 name=a.exe\n"])
+def test_time_is_asked_for_while_a_file_is_decoded(first: bytes) -> None:
+    remaining = itertools.count(100, -1)
+    budget = Budget(lambda: next(remaining), seconds=3)
+    with pytest.raises(Unopened, match="longer than 3 s"):
+        list(open_uuencode(first + b"#86)C\n" * 1_000_000, budget))
 
 
 @settings(max_examples=100, deadline=None)

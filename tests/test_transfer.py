@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import base64
 import binascii
+import itertools
+import re
+import sys
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailscan import transfer
 from mailscan.transfer import decode, decode_base64, decode_quoted_printable, decode_uuencode
 
 
@@ -79,3 +83,96 @@ def test_short_uuencoded_lines_end_alike_with_lf_and_crlf() -> None:
     for number in range(2, len(lines) + 1):
         lf, crlf = b"\n".join(lines[:number]), b"\r\n".join(lines[:number])
         assert decode_uuencode(lf, 0, len(lf)) == decode_uuencode(crlf, 0, len(crlf))
+
+
+def uudecoded_line_by_line(octets: bytes) -> bytes:
+    """What `decode_uuencode` gives, in the plainest way."""
+    begin = re.search(rb"^begin [0-7]{3,4} [^\n]*\n", octets, re.MULTILINE)
+    if begin is None:
+        return octets
+    decoded = b""
+    bad = 0
+    for line in _lines(octets[begin.end() :]):
+        if line in (b"end\n", b"end\r\n", b"end", b"en", b"e"):
+            break
+        if line.isspace():
+            continue
+        counted = (((line[0] - 32) & 63) * 4 + 5) // 3
+        try:
+            decoded += binascii.a2b_uu(line[:counted])
+        except binascii.Error:
+            bad += 1
+        if bad == 1_000 or len(decoded) > len(octets) - octets.count(b"\r\n"):
+            break
+    return decoded
+
+
+def _lines(octets: bytes) -> list[bytes]:
+    return re.findall(rb"[^\n]*\n|[^\n]+", octets)
+
+
+SOUND = st.binary(max_size=45).map(lambda octets: binascii.b2a_uu(octets)[:-1])
+UU_LINES = st.one_of(
+    SOUND,
+    st.tuples(SOUND, st.sampled_from([b"X", b"==", b"junk" * 30, b" ", b"\t"])).map(b"".join),
+    SOUND.map(lambda line: line[:-1]),
+    SOUND.map(lambda line: line.rstrip(b" ")),
+    SOUND.map(bytes.lower),
+    st.binary(max_size=70),
+    st.sampled_from(
+        [b"", b" ", b"\t", b"\r", b"\v\f", b"\0", b"M", b"`", b"end", b"end ", b"en", b"e", b" end", b"end\r"]
+    ),
+)
+
+
+@given(
+    st.lists(st.tuples(UU_LINES, st.sampled_from([b"\n", b"\n", b"\r\n", b"\r", b" \n", b"\r\r\n"])), max_size=40),
+    st.sampled_from([b"end\n", b"end\r\nmore\n", b"end", b"en", b"e", b""]),
+    st.sampled_from([1, 2, 200]),
+    st.sampled_from([100, 1_000, 1 << 20]),
+)
+def test_uuencode_decodes_as_it_does_line_by_line(
+    lines: list[tuple[bytes, bytes]], end: bytes, times: int, piece: int
+) -> None:
+    body = b"begin 644 a\n" + b"".join(itertools.chain.from_iterable(lines)) * times + end
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(transfer, "_PIECE", piece)
+        assert decode_uuencode(body) == uudecoded_line_by_line(body)
+
+
+@pytest.mark.parametrize(
+    "line", [b"#86)C\n", b"!00==\n", b"`\n", b"\t\n", b"!00\r\n\t\r\n", b"M\n", b"~~~\n", b" \n!00X\n"]
+)
+def test_no_line_of_uuencode_is_looked_at_one_by_one(line: bytes) -> None:
+    """Python's own steps are counted: a million lines take as many of them as a thousand, but for the first faults."""
+
+    def steps(count: int) -> int:
+        taken = 0
+
+        def step(*_: object) -> None:
+            nonlocal taken
+            taken += 1
+
+        body = b"begin 644 a\n" + line * count
+        sys.setprofile(step)
+        try:
+            decode_uuencode(body)
+        finally:
+            sys.setprofile(None)
+        return taken
+
+    assert steps(200_000) < steps(2_000) + 500
+
+
+def test_uuencode_ends_where_it_is_told_to() -> None:
+    body = b"begin 644 a\n" + b"#86)C\n" * 1_000_000
+    calls: list[None] = []
+
+    def check() -> None:
+        calls.append(None)
+        if len(calls) == 3:
+            raise TimeoutError
+
+    with pytest.raises(TimeoutError):
+        decode_uuencode(body, check=check)
+    assert len(calls) == 3

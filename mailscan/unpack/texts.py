@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
 from mailscan.unpack.bounded import searched
 from mailscan.unpack.budget import in_time
@@ -26,13 +27,14 @@ def open_uuencode(data: bytes, budget: Budget) -> Iterator[Found]:
     """The files in text: uuencode (also with base64 in it), xxencode and yEnc, each by its name."""
     from mailscan.decodings import inline, rare
 
+    check = partial(in_time, budget)
     any_found = False
-    for file in inline(data, 0, len(data)):
-        in_time(budget)
+    for file in inline(data, 0, len(data), check):
+        check()
         any_found = True
         yield Found(names(file.name), file.end - file.start, _reader(file.data))
     if not any_found:
-        xx = rare("xxencode", data)
+        xx = rare("xxencode", data, check)
         if xx is None or not xx.data or not xx.name:
             raise Unopened("damaged (no line of uuencode or yEnc)")
         yield Found((xx.name,), len(data), _reader(xx.data))
