@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import pytest
 
+from bench import growth_reader, growth_words
 from bench.growth import Cost, Growth, generators
 
 TABLE = generators()
+# Containers have a least size, and what is packed in them is the size asked for.
+TEXT = growth_reader.GENERATORS | growth_words.GENERATORS
 
 
 @pytest.mark.parametrize("name", TABLE)
-def test_a_generator_fills_the_size_that_is_asked_for(name: str) -> None:
+def test_a_generator_makes_the_same_again(name: str) -> None:
     made = TABLE[name](100_000)
-    assert 70_000 <= len(made) <= 130_000
-    assert made == TABLE[name](100_000)
+    assert made and made == TABLE[name](100_000)
+    if name in TEXT:
+        assert 70_000 <= len(made) <= 130_000
 
 
 def _grown(power: float, *, cpu: float = 0.1, memory: int = 0, status: int = 0) -> Growth:
