@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 
 # NUL octets where any of these readers begins a line; a blank there continues the field above.
 _LINE = rb"\0*+"
-# Also on a folded line, for readers that unfold before they look for it.
-_COLON = rb"[ \t\0]*+(?>(?:(?>\r*+\n|\r)[ \t][ \t\0]*+)*):"
+# Also on a folded line, for readers that unfold before they look for it: behind each line end stands a blank. A group
+# that repeated would keep a hundred octets for each line.
+_CUT = rb"(?:\n(?![ \t])|\r(?![\r\n \t])|(?<!\r)\r\r++(?!\n))"
+_COLON = rb"[ \t\0]*+(?::|(?=[\r\n])(?![ \t\0\r\n]*?%b)[ \t\0\r\n]*+:)" % _CUT
 _ANY = _LINE + rb"[!-9;-~][!-9;-~\0]*+" + _COLON
 # The end of a line that nothing continues, for readers to which a bare CR is none, and for the others.
 _LF_END = re.compile(rb"\n(?![ \t])")

@@ -7,6 +7,7 @@ import io
 import re
 import tarfile
 import time
+import tracemalloc
 import zipfile
 from collections.abc import Callable, Iterator
 from itertools import count
@@ -18,7 +19,7 @@ import test_isos
 import test_rars
 from bombs import seven
 
-from mailscan import filetype
+from mailscan import filetype, lenient
 from mailscan.envelope import Envelope
 from mailscan.errors import OutOfTime
 from mailscan.filters.attachments import Attachments
@@ -29,6 +30,10 @@ from mailscan.timer import Limit
 from mailscan.unpack import Budget, Member, Told, Walk
 from mailscan.unpack.found import BOMBS, OVER_LIMIT, Remark, Unopened
 from mailscan.unpack.pdf import open_pdf
+from mailscan.unpack.pdfsyntax import parse
+from mailscan.unpack.scripted import coded
+from mailscan.unpack.tags import tags
+from mailscan.unpack.texts import open_calendar
 
 
 def budget(seconds: float = 3.0, **limits: int) -> Budget:
@@ -203,3 +208,35 @@ def test_a_document_is_judged_as_far_as_it_was_read() -> None:
     found = list(open_pdf(b"%PDF-1.7\n" + spec + file + script + slow, Budget(lambda: next(clock))))
     assert {getattr(one, "group", "") for one in found} == {OVER_LIMIT, "active-content", ""}
     assert [one.names for one in found if not isinstance(one, Remark)] == [("invoice.exe",)]
+
+
+def _calendar(parameters: bytes) -> bytes:
+    return b"BEGIN:VCALENDAR\nATTACH;ENCODING=BASE64;FILENAME=a.exe" + parameters + b":TVqQ\nEND:VCALENDAR\n"
+
+
+# What a pattern repeats a group for, some million times.
+REPEATED: dict[str, tuple[str, Callable[[bytes, Budget], object]]] = {
+    "hexadecimal digits": ("ab", lambda data, budget: list(coded(data, budget))),
+    "escapes": ("\\x41", lambda data, budget: list(coded(data, budget))),
+    "numbers": ("1,", lambda data, budget: list(coded(data, budget))),
+    "quoted values in a tag": ("''", lambda data, budget: list(tags("<a " + data.decode() + ">", budget, "a"))),
+    "comments in a PDF": ("%\n", lambda data, budget: parse(data + b"1", budget)),
+    "quoted parameters": ('""', lambda data, budget: list(open_calendar(_calendar(data), budget))),
+    "blank lines before a colon": (
+        "\n ",
+        lambda data, _: re.match(b"subject" + lenient._COLON, b"subject" + data + b":"),
+    ),
+}
+
+
+@pytest.mark.parametrize("what", REPEATED)
+def test_what_a_pattern_repeats_costs_no_memory_each_time(what: str) -> None:
+    piece, read = REPEATED[what]
+    data = piece.encode() * (1_000_000 // len(piece))
+    ends = time.monotonic() + 60
+    tracemalloc.start()
+    found = read(data, Budget(lambda: ends - time.monotonic(), seconds=59))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found
+    assert peak < 15 * len(data)

@@ -3,7 +3,8 @@
 Up to CPython 3.11.4 a possessive quantifier on a group goes on where the group matches only in part, or where a
 lookahead in it fails (gh-100061, gh-106052; Debian 12 has 3.11.2), and where groups capture in an alternative it raises
 SystemError up to 3.12.7 (gh-101955). On a single character it is sound, and so is an atomic group that captures
-nothing, which is what 3.11.5 and later make of the former: write `(?>(?:…)*)`, not `(?:…)*+`.
+nothing, which is what 3.11.5 and later make of the former. But until that is left, each time that a group in it has
+matched takes a hundred octets: write `(?>(?:…){0,1000})`, not `(?:…)*+`, and match again where there may be more.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ _TOKEN = re.compile(r"[*+?}]\+|\(\?>")
 _HOLE = "(?:ab?c)"
 # An alphabet (of BinHex), no pattern.
 _ALPHABETS = ("_HQX",)
+_MOST_TIMES = 5000
 _ONE = (constants.LITERAL, constants.NOT_LITERAL, constants.IN, constants.ANY, constants.CATEGORY)
 
 
@@ -76,10 +78,24 @@ def _faults(parsed: object) -> Iterator[str]:
                 yield "a possessive quantifier on more than a character"
             if operation is constants.ATOMIC_GROUP and _captures(arguments):
                 yield "a group that captures in an atomic one"
+            if operation is constants.ATOMIC_GROUP and any(_repeats(arguments)):
+                yield "a group that repeats without bound in an atomic one, which takes memory"
             yield from _faults(arguments)
     elif isinstance(parsed, (list, tuple)):
         for one in parsed:
             yield from _faults(one)
+
+
+def _repeats(parsed: object) -> Iterator[bool]:
+    """Whether each thing in it repeats a group more often than is sensible."""
+    if isinstance(parsed, parser.SubPattern):
+        for operation, arguments in parsed:
+            if operation in (constants.MAX_REPEAT, constants.MIN_REPEAT):
+                yield arguments[1] > _MOST_TIMES and not _is_one_character(arguments[2])
+            yield from _repeats(arguments)
+    elif isinstance(parsed, (list, tuple)):
+        for one in parsed:
+            yield from _repeats(one)
 
 
 def _is_one_character(parsed: parser.SubPattern) -> bool:
@@ -112,6 +128,8 @@ def test_patterns_mean_the_same_everywhere(path: Path) -> None:
         r"((x)|y|z)*+",
         r"(?>(?:(a)|b)*)",
         r"x(?=(?:ab)++)",
+        r"(?>(?:ab?c)*)",
+        r"x(?>y(?:ab){2,}|z)",
         r"a|(?:b(?:cd)*+)",
         r")*+x",
     ],
@@ -127,7 +145,18 @@ def test_so_is_what_another_expression_completes(code: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [r"a*+", r"[a-z]++b", r"\s?+", r"[^\r\n]{1,9}+", r".*+", r"(?>(?:ab?c)*)", r"(?>a|b)", "a + b", "[)*+]", "C++"],
+    [
+        r"a*+",
+        r"[a-z]++b",
+        r"\s?+",
+        r"[^\r\n]{1,9}+",
+        r".*+",
+        r"(?>(?:ab?c){0,99})",
+        r"(?>a|b)",
+        "a + b",
+        "[)*+]",
+        "C++",
+    ],
 )
 def test_what_means_the_same_passes(text: str) -> None:
     assert fault(text) == ""

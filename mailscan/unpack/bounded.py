@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from mailscan.unpack.budget import in_time
 from mailscan.unpack.found import NOT_OPENED, OVER_LIMIT, Unopened
 
@@ -13,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import re
     from collections.abc import Callable, Iterator
-    from typing import Protocol
+    from typing import AnyStr, Protocol
 
     from mailscan.unpack import Budget
 
@@ -57,6 +59,18 @@ def searched(pattern: re.Pattern[bytes], data: bytes, budget: Budget, longest: i
             yield found
             at = found.end()
         at = max(at, stop)
+
+
+def end_of_run(pattern: re.Pattern[AnyStr], data: AnyStr, at: int, budget: Budget, end: int = sys.maxsize) -> int:
+    """Where what `pattern` matches, again and again from `at`, ends.
+
+    `re` keeps a hundred octets for each time that a group repeats, so a pattern repeats its own some thousand times at
+    most, and what may be longer is taken in several matches.
+    """
+    while (found := pattern.match(data, at, end)) is not None:
+        in_time(budget)
+        at = found.end()
+    return at
 
 
 def replaced(

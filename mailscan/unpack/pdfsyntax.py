@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from mailscan.unpack.budget import Budget
 
 _TOKEN = re.compile(
-    rb"(?>(?:[\0\t\n\f\r ]++|%[^\r\n]*+)*)"
-    rb"(<<|>>|[\[\](]|/[^\0\t\n\f\r ()<>\[\]{}/%]*+|<[^<>]*+>?|[^\0\t\n\f\r ()<>\[\]{}/%]++|[{})>])"
+    rb"[\0\t\n\f\r ]*+"
+    rb"(%[^\r\n]*+|<<|>>|[\[\](]|/[^\0\t\n\f\r ()<>\[\]{}/%]*+|<[^<>]*+>?|[^\0\t\n\f\r ()<>\[\]{}/%]++|[{})>])"
 )
 _IN_STRING = re.compile(rb"[^()\\]++|\\[0-7]{1,3}|\\\r\n|\\[\s\S]|[()]")
 _HEX = re.compile(rb"#([0-9a-fA-F]{2})")
@@ -48,6 +48,8 @@ def parse(text: bytes, budget: Budget) -> Any:
         steps += 1
         if not steps & 4095:
             in_time(budget)
+        if token[:1] == b"%":  # a comment
+            continue
         items = stack[-1][1]
         if token in (b"<<", b"["):
             if len(stack) > _DEEPEST:

@@ -1,13 +1,14 @@
 """What script decodes: base64 and hexadecimal strings, in one piece or several, escapes, arrays of numbers.
 
-Every expression here is linear: what can be long is possessive, and nothing that must follow can fail behind it.
+Every expression here is linear: what can be long is possessive, and nothing that must follow can fail behind it. No
+group repeats without bound: what is longer is matched in pieces.
 """
 
 from __future__ import annotations
 
 import re
 
-from mailscan.unpack.bounded import replaced, searched
+from mailscan.unpack.bounded import end_of_run, replaced, searched
 from mailscan.unpack.budget import in_time
 
 TYPE_CHECKING = False
@@ -21,40 +22,59 @@ _PIECE = 1 << 18
 # "a" + "b", "a"; x += "b", a line continued, and the items of a list that is joined.
 _JOINT = re.compile(rb"""["'`]\s*+(?:\+|;?\s*+[\w$.]++\s*+\+=)\s*+["'`]|\\\r?\n""")
 _LIST_JOINT = re.compile(rb"""["'`]\s*+,\s*+["'`]""")
-_BASE64 = re.compile(rb"(?<![A-Za-z0-9+/_\-])(?>(?:[A-Za-z0-9+/_\-]{30,}+\s{0,4}+)+)[A-Za-z0-9+/_\-]{0,60}+={0,2}")
+_LINE = rb"(?:[A-Za-z0-9+/_\-]{30,}+\s{0,4}+)"
+_BASE64 = re.compile(rb"(?<![A-Za-z0-9+/_\-])(?>%b{1,4096})" % _LINE)
+_BASE64_LINES = re.compile(rb"(?>%b{1,4096})" % _LINE)
+_BASE64_END = re.compile(rb"[A-Za-z0-9+/_\-]{0,60}+={0,2}")
 _SHORTEST = 80
-_HEX = re.compile(rb"(?<![0-9A-Fa-f])(?>(?:[0-9A-Fa-f]{2}\s{0,2}+){40,})")
-_HEX_ESCAPES = re.compile(rb"(?>(?:\\x[0-9A-Fa-f]{2}|\\u00[0-9A-Fa-f]{2}){16,})")
+_HEX = re.compile(rb"(?<![0-9A-Fa-f])(?>(?:[0-9A-Fa-f]{2}\s{0,2}+){40,4096})")
+_HEX_PAIRS = re.compile(rb"(?>(?:[0-9A-Fa-f]{2}\s{0,2}+){1,4096})")
+_ESCAPE = rb"(?:\\x[0-9A-Fa-f]{2}|\\u00[0-9A-Fa-f]{2})"
+_HEX_ESCAPES = re.compile(rb"(?>%b{16,4096})" % _ESCAPE)
+_MORE_ESCAPES = re.compile(rb"(?>%b{1,4096})" % _ESCAPE)
 _PERCENT = re.compile(rb"(?i)\b(?:unescape|decodeURI|decodeURIComponent)\s{0,9}\(\s{0,9}([\"'`])")
 _ONE, _TWO = re.compile(rb"%([0-9A-Fa-f]{2})"), re.compile(rb"%u([0-9A-Fa-f]{4})")
 _NUMBER = rb"-?(?:0[xX][0-9A-Fa-f]{1,4}|\d{1,3})"
-_NUMBERS = re.compile(rb"(?<![\w.])(?>(?:%b\s{0,8}+,\s{0,8}+){15,})(?:%b)?" % (_NUMBER, _NUMBER))
+_ITEM = rb"(?:%b\s{0,8}+,\s{0,8}+)" % _NUMBER
+_NUMBERS = re.compile(rb"(?<![\w.])(?>%b{15,4096})" % _ITEM)
+_ITEMS = re.compile(rb"(?>%b{1,4096})" % _ITEM)
+_LAST_ITEM = re.compile(rb"(?:%b)?" % _NUMBER)
 
 
 def coded(page: bytes, budget: Budget) -> Iterator[tuple[bytes, int]]:
     """(what it stands for, how many octets of the page it took) of everything that can be read as coded octets."""
     for script in _joined(page, budget):
-        for found in _BASE64.finditer(script):
-            in_time(budget)
-            if found.end() - found.start() >= _SHORTEST:
-                for blob in _from_base64(found[0]):
-                    yield blob, found.end() - found.start()
-        in_time(budget)
-        for found in _HEX.finditer(script):
-            in_time(budget)
-            digits = found[0].translate(None, b" \t\r\n")
+        for run in _runs(_BASE64, _BASE64_LINES, script, budget, _BASE64_END):
+            if len(run) >= _SHORTEST:
+                for blob in _from_base64(run):
+                    yield blob, len(run)
+        for run in _runs(_HEX, _HEX_PAIRS, script, budget):
+            digits = run.translate(None, b" \t\r\n")
             yield bytes.fromhex(digits[: len(digits) & ~1].decode()), len(digits)
-        in_time(budget)
-        for found in _HEX_ESCAPES.finditer(script):
-            in_time(budget)
-            digits = found[0].replace(b"\\x", b"").replace(b"\\u00", b"")
-            yield bytes.fromhex(digits.decode()), found.end() - found.start()
+        for run in _runs(_HEX_ESCAPES, _MORE_ESCAPES, script, budget):
+            digits = run.replace(b"\\x", b"").replace(b"\\u00", b"")
+            yield bytes.fromhex(digits.decode()), len(run)
         yield from _unescaped(script, budget)
+    for run in _runs(_NUMBERS, _ITEMS, page, budget, _LAST_ITEM):
+        yield _from_numbers(run, budget), len(run)
+
+
+def _runs(
+    begin: re.Pattern[bytes],
+    more: re.Pattern[bytes],
+    script: bytes,
+    budget: Budget,
+    last: re.Pattern[bytes] | None = None,
+) -> Iterator[bytes]:
+    """Each run that `begin` finds, as far as `more` goes on with it, with what `last` matches at its end."""
+    at = 0
     in_time(budget)
-    for found in _NUMBERS.finditer(page):
+    while (found := begin.search(script, at)) is not None:
+        at = end_of_run(more, script, found.end(), budget)
+        if last is not None and (end := last.match(script, at)) is not None:
+            at = end.end()
         in_time(budget)
-        numbers = _from_numbers(found[0], budget)
-        yield numbers, found.end() - found.start()
+        yield script[found.start() : at]
 
 
 def _joined(page: bytes, budget: Budget) -> Iterator[bytes]:

@@ -6,6 +6,7 @@ import re
 from functools import cache
 from html import escape, unescape
 
+from mailscan.unpack.bounded import end_of_run
 from mailscan.unpack.budget import in_time
 from mailscan.unpack.found import OVER_LIMIT, Unopened
 
@@ -22,7 +23,7 @@ _LONGEST_TEXT = 1_000_000
 _ATTRIBUTE = re.compile(
     r"""(?<![\w:.\x80-\xff-])(?:[\w.\x80-\xff-]++:)?([\w.\x80-\xff-]++)\s*+=\s*+("[^"]*+|'[^']*+)""", re.ASCII
 )
-_HEAD = re.compile(r"""(?>(?:[^>"']|"[^"]*+"|'[^']*+')*)>""")
+_HEAD = re.compile(r"""(?>(?:[^>"']++|"[^"]*+"|'[^']*+'){1,4096})""")
 
 
 class Tag:
@@ -89,8 +90,8 @@ def tags(xml: str, budget: Budget, *wanted: str) -> Iterator[Tag]:
         # No "<" stands in a tag, and none in text.
         end = xml.find("<", found.end())
         end = end if end >= 0 else len(xml)
-        head = _HEAD.match(xml, found.end(), end)
-        at = head.end() if head is not None else xml.find(">", found.end(), end) + 1 or end
+        at = end_of_run(_HEAD, xml, found.end(), budget, end)
+        at = at + 1 if xml.startswith(">", at, end) else xml.find(">", found.end(), end) + 1 or end
         yield Tag(found.group(1) + found.group(2), xml[found.end() : at], xml[at:end])
 
 

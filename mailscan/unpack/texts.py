@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import partial
 
-from mailscan.unpack.bounded import searched
+from mailscan.unpack.bounded import end_of_run, searched
 from mailscan.unpack.budget import in_time
 from mailscan.unpack.found import BOMBS, Found, Remark, Unopened
 from mailscan.unpack.naming import names, text
@@ -134,7 +134,9 @@ def open_base64(data: bytes, budget: Budget) -> Iterator[Found]:
     yield Found((), len(data), _reader(found))
 
 
-_ATTACHED = re.compile(rb"(?im)^ATTACH;((?>(?:[^\r\n:\"]++|\"[^\r\n\"]*+\")*)):([A-Za-z0-9+/=]*+)")
+_ATTACH = re.compile(rb"(?im)^ATTACH;")
+_PARAMETERS = re.compile(rb"(?>(?:[^\r\n:\"]++|\"[^\r\n\"]*+\"){1,4096})")
+_ATTACHED = re.compile(rb":([A-Za-z0-9+/=]*+)")
 _CALLED = re.compile(rb"(?i)FILENAME=(?:\"([^\"]{1,255})|([^;:\"]{1,255}))")
 
 
@@ -145,13 +147,16 @@ def open_calendar(data: bytes, budget: Budget) -> Iterator[Found]:
     in_time(budget)
     # Folded lines (3.1).
     lines = re.sub(rb"\r?\n[ \t]", b"", data)
-    for found in _ATTACHED.finditer(lines):
+    for line in _ATTACH.finditer(lines):
         in_time(budget)
-        if b"BASE64" not in found[1].upper():
+        end = end_of_run(_PARAMETERS, lines, line.end(), budget)
+        found = _ATTACHED.match(lines, end)
+        parameters = lines[line.end() : end]
+        if found is None or b"BASE64" not in parameters.upper():
             continue
-        called = _CALLED.search(found[1])
+        called = _CALLED.search(parameters)
         name = text((called[1] or called[2]) if called else b"")
-        yield Found(names(name), len(found[2]), _reader(decode_base64(found[2])))
+        yield Found(names(name), len(found[1]), _reader(decode_base64(found[1])))
 
 
 # --- mail
