@@ -103,13 +103,19 @@ def _decode_large(octets: bytes, start: int, end: int) -> bytes:
     if padding < 0:
         decoded.write(_quads(carry))
         return decoded.getvalue()
-    rest = BytesIO()
-    rest.write(carry)
-    for at in range(padding, end, _PIECE):
-        rest.write(octets[at : min(at + _PIECE, end)].translate(None, _FOREIGN))
-    for group in _groups(rest.getvalue(), _is_followed_by_text(octets, padding, end)):
+    for group in _groups(carry + _clean(octets, padding, end), _is_followed_by_text(octets, padding, end)):
         decoded.write(group)
     return decoded.getvalue()
+
+
+def _clean(octets: bytes, start: int, end: int) -> bytes:
+    """The characters of the alphabet, and padding."""
+    from io import BytesIO
+
+    clean = BytesIO()
+    for at in range(start, end, _PIECE):
+        clean.write(octets[at : min(at + _PIECE, end)].translate(None, _FOREIGN))
+    return clean.getvalue()
 
 
 def _salvage(body: bytes) -> bytes:
@@ -129,6 +135,7 @@ def _groups(clean: bytes, is_ended_by_padding: bool) -> Iterator[bytes]:
     group: list[bytes] = []
     filled = pads = 0
     pieces = clean.split(b"=", _MOST_PADDINGS)
+    del clean  # it may be large, and is there twice
     pieces[-1] = pieces[-1].translate(None, b"=")
     for piece in pieces:
         if piece:

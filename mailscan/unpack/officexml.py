@@ -54,7 +54,9 @@ def open_office_xml(data: bytes, budget: Budget) -> Iterator[Found | Remark]:
     if not has(data, b"binData", b"binaryData", b"attachedTemplate", b"Formula", b"docOleData"):
         return
     part, count = "", 0
-    for tag in tags(decoded(data), budget, "part", "binData", "binaryData", "docOleData", "attachedTemplate", "Cell"):
+    xml = decoded(data)
+    del data  # each copy is 40 MB
+    for tag in tags(xml, budget, "part", "binData", "binaryData", "docOleData", "attachedTemplate", "Cell"):
         in_time(budget)
         given = tag.attributes()
         if tag.name == "part":
