@@ -9,12 +9,14 @@ from __future__ import annotations
 # The built-in half of `signal`: the other half makes an enumeration of every number, which costs more than the timer.
 import _signal as signal  # type: ignore[import-not-found]
 import os
+import sys
 import time
 
 from mailscan.errors import OutOfTime
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType
 
 # Rung again and again, in case somebody's `except:` swallowed the first one.
@@ -47,6 +49,8 @@ class Limit:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if _otherwise is not None:
+            _say_again()
         if self._ends is not None:
             self._ends.pop()
             return
@@ -59,6 +63,7 @@ class Limit:
 
     def _ring(self, signum: int, frame: FrameType | None) -> None:
         if self._armed and not _is_left(frame):
+            _hush()
             raise OutOfTime
 
 
@@ -91,6 +96,7 @@ class Ticks:
 
     def _ring(self, signum: int, frame: FrameType | None) -> None:
         if self.ends and time.monotonic() >= min(self.ends) and not _is_left(frame):
+            _hush()
             raise OutOfTime
 
 
@@ -105,4 +111,31 @@ def _forget() -> None:
 
 def _is_left(frame: FrameType | None) -> bool:
     """Whether a limit is about to be left: raised there, its end would not be heard of."""
-    return frame is not None and frame.f_code is Limit.__exit__.__code__
+    return frame is not None and frame.f_code in _DEAF
+
+
+# Raised where an object is finalized, `OutOfTime` cannot leave: Python tells it and goes on. The next ring does what
+# this one could not, so there is nothing to tell.
+_otherwise: Callable[[sys.UnraisableHookArgs], object] | None = None
+
+
+def _hush() -> None:
+    global _otherwise
+    if _otherwise is None:
+        _otherwise = sys.unraisablehook
+        sys.unraisablehook = _unless_out_of_time
+
+
+def _unless_out_of_time(told: sys.UnraisableHookArgs) -> None:
+    if not isinstance(told.exc_value, OutOfTime) and _otherwise is not None:
+        _otherwise(told)
+
+
+def _say_again() -> None:
+    global _otherwise
+    if _otherwise is not None and sys.unraisablehook is _unless_out_of_time:
+        sys.unraisablehook = _otherwise
+    _otherwise = None
+
+
+_DEAF = frozenset(one.__code__ for one in (Limit.__exit__, _say_again, _unless_out_of_time))

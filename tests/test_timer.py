@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import time
+from contextlib import nullcontext
 
 import pytest
 
@@ -85,3 +86,39 @@ def test_a_ring_while_a_limit_is_left_is_passed_over(ticking: bool) -> None:
     else:
         leave()
     assert len(rung) == 1
+
+
+@pytest.mark.parametrize("ticks", [False, True])
+def test_what_rings_while_an_object_is_finalized_is_neither_told_nor_lost(
+    ticks: bool, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Slow:
+        def __del__(self) -> None:
+            while time.monotonic() < until:
+                pass
+
+    monkeypatch.setattr(sys, "unraisablehook", sys.__unraisablehook__)
+    until = time.monotonic() + 0.5
+    with Ticks() if ticks else nullcontext(), pytest.raises(OutOfTime), Limit(0.05):
+        Slow()
+        while True:
+            pass
+    assert capfd.readouterr().err == ""
+    # All else is told, as before.
+    assert sys.unraisablehook is sys.__unraisablehook__
+
+
+def test_what_else_fails_there_is_told(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken:
+        def __del__(self) -> None:
+            raise ValueError("told")
+
+    monkeypatch.setattr(sys, "unraisablehook", sys.__unraisablehook__)
+    with pytest.raises(OutOfTime), Limit(0.05):
+        try:
+            while True:
+                pass
+        except OutOfTime:
+            Broken()
+            raise
+    assert "ValueError: told" in capfd.readouterr().err
