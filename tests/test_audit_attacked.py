@@ -180,7 +180,9 @@ def test_a_hostile_archive_costs_itself_alone(tmp_path: Path, name: str) -> None
     done = Done(subprocess.run(measured, capture_output=True, env=ENVIRON, timeout=60, stdin=subprocess.DEVNULL))
     assert done.status == 1, done.err
     assert [one for one in ids(out) if one] == ["<1@example.org>", "<2@example.org>"]
-    assert f"skipped {tmp_path}/b.{name}" in done.err
+    # What a file holds that is compressed twice is looked at no further than its kind.
+    said = f"{tmp_path}/b.{name} is not mail: " if name == "bomb" else f"skipped {tmp_path}/b.{name}"
+    assert said in done.err
     kilobytes = int(done.err.rsplit("peak ", 1)[1])
     assert kilobytes < 400_000
 

@@ -59,6 +59,7 @@ BLANK_FIRST = (
     "a line that begins with a blank is no field (RFC 5322 2.2), so the header has none; Python's email passes over it"
 )
 OWN_LINE_END = "the line end before a delimiter is the delimiter's (RFC 2046 5.1.1), of an enclosing multipart's too"
+ANY_NAME = "a name below a line that is no field counts, since other programs than Python's email read on there"
 FILE = "`file` is no parameter for a name (RFC 2183 2.3, RFC 2045 5.1): enmime alone takes it for one"
 
 # Folder and file: what differs (how many octets or entities are ours and theirs; `out`: what Mime4J writes anew), and
@@ -110,6 +111,7 @@ EMAIL: dict[str, tuple[set[str], str]] = {
     "cpython-test_email/msg_15.txt": ({"1.1 data"}, OWN_LINE_END),
     "cpython-test_email/msg_42.txt": ({"1.2.1 data"}, CLOSE_ONLY),
     "low-quality/bad-header-start.raw": ({"fields", "subject", "tree"}, BLANK_FIRST),
+    "low-quality/bad-header-wrap.raw": ({"1.2 name"}, ANY_NAME),
     "mail/mime-bad-8bit-filename.raw": ({"1.2 name"}, RAW_NAME),
     "mail/mime-bad-content-type.raw": ({"tree"}, NO_TYPE),
     "mail/mime-blank-media-name.raw": ({"tree"}, NO_TYPE),
