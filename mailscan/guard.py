@@ -17,6 +17,7 @@ import time
 
 from mailscan.errors import FilterError, OurFailure
 from mailscan.leash import UNFIT, close, start
+from mailscan.timer import Held
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -74,40 +75,61 @@ def in_child(work: Callable[[], object], *, seconds: float, memory: int, foreign
     if foreign:
         from mailscan.fence import prepare
         from mailscan.watcher import watch
-
-        prepare(watch(mark))
-    answer_in, answer_out = _pipe()
-    said: Said | None = None
-    child, leash = 0, -1
+    one, held = _Child(), Held()
     octets: bytes | None = None
     stack: list[tuple[str, int]] = []
-    status = 0
     try:
-        said = Said() if foreign else None
-        child, leash = start(
-            lambda: _child(work, answer_out, seconds, space, mark), (answer_out,), said.inlet if said else -1
-        )
-        close(answer_out)
-        answer_out = -1
-        octets = _receive(answer_in, end, said)
+        with held:
+            if foreign:
+                prepare(watch(mark))
+            one.begin(work, seconds, space, mark)
+        octets = _receive(one.answers, end, one.said)
         if octets is None and foreign and time.monotonic() >= end:
-            stack = _stack(child, answer_in)
+            stack = _stack(one.number, one.answers)
     finally:
-        close(answer_in, answer_out)
-        if child:
-            status = finish(child)
-            close(leash)
-            if mark:
-                _end_strays(child, mark)
-        if said is not None:
-            said.end()
-        if mark:
-            watch(0)
+        # Its time has often ended by now, and its rule's may: whole all the same.
+        with held:
+            status = one.end(mark)
+            if foreign:
+                watch(0)
     if octets is None:
         if time.monotonic() >= end:
             raise Late(stack)
         raise died(status)
     return unframed(octets)
+
+
+class _Child:
+    """The child of one call, and what we hold of it."""
+
+    __slots__ = ("number", "leash", "answers", "said")
+
+    def __init__(self) -> None:
+        self.number, self.leash, self.answers = 0, -1, -1
+        self.said: Said | None = None
+
+    def begin(self, work: Callable[[], object], seconds: float, space: int, mark: int) -> None:
+        """Fork it. Raises `OurFailure`; `end` is called after that, too."""
+        self.answers, out = _pipe()
+        try:
+            self.said = Said() if mark else None
+            told = self.said.inlet if self.said else -1
+            self.number, self.leash = start(lambda: _child(work, out, seconds, space, mark), (out,), told)
+        finally:
+            close(out)
+
+    def end(self, mark: int) -> int:
+        """Kill it and all that it has started, give back what we hold; its status."""
+        status = 0
+        close(self.answers)
+        if self.number:
+            status = finish(self.number)
+            close(self.leash)
+            if mark:
+                _end_strays(self.number, mark)
+        if self.said is not None:
+            self.said.end()
+        return status
 
 
 def _pipe() -> tuple[int, int]:
