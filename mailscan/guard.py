@@ -224,17 +224,19 @@ def _is_plain(octets: bytes) -> bool:
     """Whether `marshal` may have this: it makes room for as many values as a list says that it has, and it takes code
     and references, which were never made for what a stranger writes. Keys are text, whose hashes nobody can choose.
     """
-    at, size, values = 0, len(octets), 0
+    # Values are counted when a list says how many it has: what has too many is not gone through.
+    at, size, values = 0, len(octets), 1
     # How many values are to come, here and in what this stands in. Below 0 in a dict, until its end: -2 is a key.
     left, outer = 1, [0]
     while outer:
         if left == 0:
             left = outer.pop()
             continue
-        if at >= size or (values := values + 1) > MOST_VALUES:
+        if at >= size or values > MOST_VALUES:
             return False
         code = octets[at]
         at += 1
+        values += left < 0
         if left > 0:
             left -= 1
         elif left == -1:
@@ -256,6 +258,7 @@ def _is_plain(octets: bytes) -> bool:
             if code in _LISTS:
                 outer.append(left)
                 left = count
+                values += count
             else:
                 at += count
         elif code in _FIXED:
