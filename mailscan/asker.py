@@ -15,6 +15,7 @@ import time
 from mailscan.errors import OurFailure
 from mailscan.leash import close, start
 from mailscan.outside import MARGIN, Outside, attempt
+from mailscan.timer import Held
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,13 +41,14 @@ class Asker:
         self.child = 0
         self.owner = os.getpid()
         self.leash = self.pipe = out = -1
-        try:
-            self.pipe, out = os.pipe()
-            self.child, self.leash = start(lambda: _ask_all(outside, tasks, out), (out,))
-        except (OSError, OurFailure):
-            self.end()
-        finally:
-            close(out)
+        with Held():
+            try:
+                self.pipe, out = os.pipe()
+                self.child, self.leash = start(lambda: _ask_all(outside, tasks, out), (out,))
+            except (OSError, OurFailure):
+                self.end()
+            finally:
+                close(out)
 
     def wait(self, question: Question, outside: Outside) -> None:
         """Take in answers until this one is known, or its rule will ask no more."""
@@ -81,16 +83,17 @@ class Asker:
     def end(self) -> None:
         """Kill the child and forget what it was still waiting for."""
         # In a child of the process that began these numbers are no descriptors, or another file's.
-        if os.getpid() == self.owner:
-            close(self.pipe, self.leash)
-            if self.child:
-                try:
-                    os.kill(self.child, signal.SIGKILL)
-                    os.waitpid(self.child, 0)
-                except (ProcessLookupError, ChildProcessError):
-                    pass
-        self.pipe = self.leash = -1
-        self.child = 0
+        with Held():
+            if os.getpid() == self.owner:
+                close(self.pipe, self.leash)
+                if self.child:
+                    try:
+                        os.kill(self.child, signal.SIGKILL)
+                        os.waitpid(self.child, 0)
+                    except (ProcessLookupError, ChildProcessError):
+                        pass
+            self.pipe = self.leash = -1
+            self.child = 0
 
 
 def _ask_all(outside: Outside, tasks: Sequence[Task], out: int) -> int:

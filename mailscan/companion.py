@@ -10,6 +10,7 @@ import select
 from mailscan.errors import FilterError, OurFailure
 from mailscan.guard import address_space, confine, died, finish, framed, limit, received, send, unframed
 from mailscan.leash import close, start
+from mailscan.timer import Held
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,18 +40,20 @@ class Companion:
         self._questions = self._answers = question_in = answer_out = -1
         space = address_space() + memory
         try:
-            question_in, self._questions = os.pipe()
-            self._answers, answer_out = os.pipe()
-            pipes = question_in, answer_out
-            self._child, self._leash = start(lambda: _companion(begin, pipes, seconds, space), pipes)
+            with Held():
+                try:
+                    question_in, self._questions = os.pipe()
+                    self._answers, answer_out = os.pipe()
+                    pipes = question_in, answer_out
+                    self._child, self._leash = start(lambda: _companion(begin, pipes, seconds, space), pipes)
+                finally:
+                    close(question_in, answer_out)
         except OSError as error:
             self.end()
             raise OurFailure(f"no process could be started: {error.strerror}") from None
-        except OurFailure:
+        except BaseException:
             self.end()
             raise
-        finally:
-            close(question_in, answer_out)
 
     def ask(self, question: object) -> object:
         """What it answers. Raises `TimeoutError` when it is late, `FilterError` when it ended."""
@@ -70,10 +73,11 @@ class Companion:
 
     def end(self) -> int:
         """Kill it, and return its status. May be called again."""
-        status = finish(self._child) if self._child else 0
-        self._child = 0
-        close(self._questions, self._answers, self._leash)
-        self._questions = self._answers = self._leash = -1
+        with Held():
+            status = finish(self._child) if self._child else 0
+            self._child = 0
+            close(self._questions, self._answers, self._leash)
+            self._questions = self._answers = self._leash = -1
         return status
 
     def _ready(self, poll: select.poll) -> bool:

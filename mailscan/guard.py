@@ -17,6 +17,7 @@ import time
 
 from mailscan.errors import FilterError, OurFailure
 from mailscan.leash import UNFIT, close, start
+from mailscan.timer import Held
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -74,40 +75,61 @@ def in_child(work: Callable[[], object], *, seconds: float, memory: int, foreign
     if foreign:
         from mailscan.fence import prepare
         from mailscan.watcher import watch
-
-        prepare(watch(mark))
-    answer_in, answer_out = _pipe()
-    said: Said | None = None
-    child, leash = 0, -1
+    one, held = _Child(), Held()
     octets: bytes | None = None
     stack: list[tuple[str, int]] = []
-    status = 0
     try:
-        said = Said() if foreign else None
-        child, leash = start(
-            lambda: _child(work, answer_out, seconds, space, mark), (answer_out,), said.inlet if said else -1
-        )
-        close(answer_out)
-        answer_out = -1
-        octets = _receive(answer_in, end, said)
+        with held:
+            if foreign:
+                prepare(watch(mark))
+            one.begin(work, seconds, space, mark)
+        octets = _receive(one.answers, end, one.said)
         if octets is None and foreign and time.monotonic() >= end:
-            stack = _stack(child, answer_in)
+            stack = _stack(one.number, one.answers)
     finally:
-        close(answer_in, answer_out)
-        if child:
-            status = finish(child)
-            close(leash)
-            if mark:
-                _end_strays(child, mark)
-        if said is not None:
-            said.end()
-        if mark:
-            watch(0)
+        # Its time has often ended by now, and its rule's may: whole all the same.
+        with held:
+            status = one.end(mark)
+            if foreign:
+                watch(0)
     if octets is None:
         if time.monotonic() >= end:
             raise Late(stack)
         raise died(status)
     return unframed(octets)
+
+
+class _Child:
+    """The child of one call, and what we hold of it."""
+
+    __slots__ = ("number", "leash", "answers", "said")
+
+    def __init__(self) -> None:
+        self.number, self.leash, self.answers = 0, -1, -1
+        self.said: Said | None = None
+
+    def begin(self, work: Callable[[], object], seconds: float, space: int, mark: int) -> None:
+        """Fork it. Raises `OurFailure`; `end` is called after that, too."""
+        self.answers, out = _pipe()
+        try:
+            self.said = Said() if mark else None
+            told = self.said.inlet if self.said else -1
+            self.number, self.leash = start(lambda: _child(work, out, seconds, space, mark), (out,), told)
+        finally:
+            close(out)
+
+    def end(self, mark: int) -> int:
+        """Kill it and all that it has started, give back what we hold; its status."""
+        status = 0
+        close(self.answers)
+        if self.number:
+            status = finish(self.number)
+            close(self.leash)
+            if mark:
+                _end_strays(self.number, mark)
+        if self.said is not None:
+            self.said.end()
+        return status
 
 
 def _pipe() -> tuple[int, int]:
@@ -202,17 +224,19 @@ def _is_plain(octets: bytes) -> bool:
     """Whether `marshal` may have this: it makes room for as many values as a list says that it has, and it takes code
     and references, which were never made for what a stranger writes. Keys are text, whose hashes nobody can choose.
     """
-    at, size, values = 0, len(octets), 0
+    # Values are counted when a list says how many it has: what has too many is not gone through.
+    at, size, values = 0, len(octets), 1
     # How many values are to come, here and in what this stands in. Below 0 in a dict, until its end: -2 is a key.
     left, outer = 1, [0]
     while outer:
         if left == 0:
             left = outer.pop()
             continue
-        if at >= size or (values := values + 1) > MOST_VALUES:
+        if at >= size or values > MOST_VALUES:
             return False
         code = octets[at]
         at += 1
+        values += left < 0
         if left > 0:
             left -= 1
         elif left == -1:
@@ -234,6 +258,7 @@ def _is_plain(octets: bytes) -> bool:
             if code in _LISTS:
                 outer.append(left)
                 left = count
+                values += count
             else:
                 at += count
         elif code in _FIXED:

@@ -62,9 +62,29 @@ class Limit:
             signal.setitimer(signal.ITIMER_REAL, max(left, 0.000001), self._outer[1])
 
     def _ring(self, signum: int, frame: FrameType | None) -> None:
-        if self._armed and not _is_left(frame):
+        if self._armed and not _is_passed_over(frame):
             _hush()
             raise OutOfTime
+
+
+class Held:
+    """`with held:` no limit ends what is in the block, which is to be short, only what comes after it: a process or a
+    descriptor is taken, or given back, as a whole.
+
+    Make it before the `try` whose `finally` uses it; do not nest one in itself. A child that is forked within the
+    block is not held.
+    """
+
+    __slots__ = ("_before",)
+
+    def __enter__(self) -> None:
+        global _holder
+        self._before = _holder
+        _holder = os.getpid()
+
+    def __exit__(self, *_: object) -> None:
+        global _holder
+        _holder = self._before
 
 
 class Ticks:
@@ -95,11 +115,12 @@ class Ticks:
         signal.signal(signal.SIGALRM, self._handler)
 
     def _ring(self, signum: int, frame: FrameType | None) -> None:
-        if self.ends and time.monotonic() >= min(self.ends) and not _is_left(frame):
+        if self.ends and time.monotonic() >= min(self.ends) and not _is_passed_over(frame):
             _hush()
             raise OutOfTime
 
 
+_holder = 0  # the process in which a `Held` holds the limits back
 _ticks: Ticks | None = None
 _knows_forks = False
 
@@ -109,8 +130,12 @@ def _forget() -> None:
     _ticks = None
 
 
-def _is_left(frame: FrameType | None) -> bool:
-    """Whether a limit is about to be left: raised there, its end would not be heard of."""
+def _is_passed_over(frame: FrameType | None) -> bool:
+    """Whether a ring now is one too early: held back, or about to be, or about to leave a limit, whose end would not be
+    heard of if it were raised there.
+    """
+    if _holder and _holder == os.getpid():
+        return True
     return frame is not None and frame.f_code in _DEAF
 
 
@@ -138,4 +163,4 @@ def _say_again() -> None:
     _otherwise = None
 
 
-_DEAF = frozenset(one.__code__ for one in (Limit.__exit__, _say_again, _unless_out_of_time))
+_DEAF = frozenset(one.__code__ for one in (Limit.__exit__, Held.__enter__, _say_again, _unless_out_of_time))

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.promises import children
 from mailscan.envelope import Envelope
 from mailscan.errors import FilterError, OutOfTime
 from mailscan.filters import Filter
@@ -482,9 +483,9 @@ def test_a_rule_that_is_not_asked_asks_nothing_beforehand() -> None:
 
 
 def test_no_process_is_left_behind() -> None:
+    before = children()  # of other tests: who watches over own Python lives as long as we
     judge(rule(Says(FOUND), action="reject"), rule(Slow("x", 5), action="tag"))
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+    assert children() == before
 
 
 def test_a_trial_accepts_and_says_what_would_have_been() -> None:

@@ -37,7 +37,7 @@ def check(mail, outside):
 """
 RULES = """[outside]
 resolvers = "127.0.0.1:{port}"
-timeout = 0.15
+timeout = {timeout}
 [score]
 tag = 1
 [[filter]]
@@ -113,7 +113,7 @@ def test_a_hundred_messages_of_the_corpus(corpora: Path, tmp_path: Path, monkeyp
     recorded = []
     (tmp_path / "dns").mkdir()
     with unbound(tmp_path / "dns", RECORDS, silent=["silent.test"]) as port:
-        rules = load_policy(policy(tmp_path, RULES.format(port=port)))
+        rules = load_policy(policy(tmp_path, RULES.format(port=port, timeout=0.15)))
         for number, raw in enumerate(mails):
             outside = Outside(time.monotonic() + 50, rules.outside)
             recorded.append(judge(raw, rules, outside))
@@ -134,7 +134,7 @@ def test_the_command(tmp_path: Path) -> None:
     (tmp_path / "own.py").write_text(OWN)
     (tmp_path / "dns").mkdir()
     with unbound(tmp_path / "dns", RECORDS, silent=["silent.test"]) as port:
-        rules = policy(tmp_path, QUIET + RULES.format(port=port))
+        rules = policy(tmp_path, QUIET + RULES.format(port=port, timeout=1))
         first = mailscan(*ARGS, "--policy", rules, "--record", str(tmp_path / "r"))
     second = mailscan(*ARGS, "--policy", rules, "--replay", str(tmp_path / "r"))
     assert (first.status, first.err, without_times(first.out)) == (second.status, second.err, without_times(second.out))

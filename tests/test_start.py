@@ -112,10 +112,21 @@ def test_no_memory(command: str, megabytes: int) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "value"),
-    [(resource.RLIMIT_NOFILE, DASH_DESCRIPTORS), (resource.RLIMIT_CPU, 0), (resource.RLIMIT_FSIZE, 0)],
+    [(resource.RLIMIT_NOFILE, DASH_DESCRIPTORS), (resource.RLIMIT_FSIZE, 0)],
 )
 def test_other_limits(command: str, kind: int, value: int) -> None:
     assert run(command, "--rcpt", "spamtrap@example.com", first=limits(kind, value)).status in (75, 77)
+
+
+def test_no_processor_time(command: str) -> None:
+    """For Python; a hard limit of our caller's that kills the shell as well leaves nobody who could say 75."""
+    python = Path(command + "-python")
+    python.rename(command + "-python-itself")
+    python.write_text(f'#!/bin/sh\nulimit -t 0\nexec {python}-itself "$@"\n')
+    python.chmod(0o755)
+    assert run(command, "--rcpt", "spamtrap@example.com").status in (75, 77)
+    python.write_text("#!/bin/sh\nulimit -t 1\nwhile :; do :; done\n")
+    assert run(command).status == 75
 
 
 def test_no_further_process(command: str) -> None:

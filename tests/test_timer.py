@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import time
@@ -9,9 +10,11 @@ from contextlib import nullcontext
 
 import pytest
 
-from mailscan.errors import OutOfTime
+from mailscan import companion, guard
+from mailscan.companion import Companion
+from mailscan.errors import FilterError, OutOfTime
 from mailscan.guard import in_child
-from mailscan.timer import Limit, Ticks
+from mailscan.timer import Held, Limit, Ticks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -122,3 +125,60 @@ def test_what_else_fails_there_is_told(capfd: pytest.CaptureFixture[str], monkey
             Broken()
             raise
     assert "ValueError: told" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("ticks", [False, True])
+def test_what_is_held_is_ended_by_no_limit_and_what_comes_after_is(ticks: bool) -> None:
+    came = []
+    with Ticks() if ticks else Limit(60), pytest.raises(OutOfTime), Limit(0.05):
+        held = Held()
+        with held:
+            time.sleep(0.2)
+            with Held():
+                time.sleep(0.1)
+            came.append("inner")
+            time.sleep(0.1)
+        came.append("outer")
+        busy()
+    assert came == ["inner", "outer"]
+
+
+def test_a_child_forked_by_who_is_held_is_not() -> None:
+    def late() -> str:
+        with pytest.raises(OutOfTime), Limit(0.1):
+            busy()
+        return "late"
+
+    with Held():
+        assert in_child(late, seconds=5, memory=1 << 30) == "late"
+
+
+@pytest.mark.parametrize("kind", ["child", "foreign", "companion"])
+def test_a_limit_that_ends_while_a_child_is_ended_leaves_nothing(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rule's time ends a tenth after that of the child it asks: on a slow machine in the midst of giving it back."""
+    finish, ended = guard.finish, []
+
+    def slow(child: int) -> int:
+        time.sleep(0.3)
+        ended.append(child)
+        return finish(child)
+
+    def ask(seconds: float) -> None:
+        if kind != "companion":
+            in_child(lambda: time.sleep(seconds), seconds=0.1 + seconds, memory=1 << 30, foreign=kind == "foreign")
+            return
+        one = Companion(lambda: lambda _: time.sleep(seconds), late=lambda: False, seconds=5, memory=1 << 30)
+        try:
+            one.ask(None)
+        finally:
+            one.end()
+
+    ask(0)  # from now on there is one who watches (mailscan.watcher)
+    monkeypatch.setattr(guard, "finish", slow)
+    monkeypatch.setattr(companion, "finish", slow)
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises((OutOfTime, FilterError)), Limit(0.2):
+        ask(5)
+    assert len(os.listdir("/proc/self/fd")) == before
+    with pytest.raises(ChildProcessError):
+        os.waitpid(ended[0], os.WNOHANG)

@@ -180,6 +180,7 @@ def send(frame):
     at = sys._getframe()
     while at.f_code.co_name != "_child":
         at = at.f_back
+    frame = memoryview(frame)
     while frame:
         frame = frame[os.write(at.f_locals["answer_out"], frame):]
     os._exit(0)

@@ -12,6 +12,7 @@ import signal
 from mailscan.errors import OurFailure
 from mailscan.guard import is_scarce, limit
 from mailscan.leash import close, fasten
+from mailscan.timer import Held
 from mailscan.unpack.found import ENCRYPTED_ARCHIVE, NOT_OPENED, Unopened
 from mailscan.unpack.libarchive import died, late, over_limit
 
@@ -47,12 +48,21 @@ class Run:
             raise Unopened("there is no 7z program")
         seconds = int(budget.left()) + 2
         self._scarce = is_scarce(0, seconds, MEMORY)
+        try:
+            with Held():
+                self._start([path, *arguments], data, seconds)
+        except (OSError, ValueError, subprocess.SubprocessError) as error:
+            raise OurFailure(f"7z could not be started: {error}") from None
+
+    def _start(self, words: list[str], data: bytes | None, seconds: int) -> None:
+        import subprocess
+
         archive = held = self._leash = -1
         try:
             archive = -1 if data is None else _sealed(data)
             held, self._leash = os.pipe()
             self._process = subprocess.Popen(
-                [path, *arguments, *(["--", f"/proc/self/fd/{archive}"] if archive >= 0 else [])],
+                [*words, *(["--", f"/proc/self/fd/{archive}"] if archive >= 0 else [])],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -63,9 +73,9 @@ class Run:
                 process_group=0,
                 bufsize=0,
             )
-        except (OSError, ValueError, subprocess.SubprocessError) as error:
+        except BaseException:
             close(self._leash)
-            raise OurFailure(f"7z could not be started: {error}") from None
+            raise
         finally:
             close(archive, held)
 
@@ -124,17 +134,18 @@ class Run:
 
     def end(self) -> None:
         """Kill it and whatever it started."""
-        for kill in (os.killpg, os.kill):
-            try:
-                kill(self._process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
-        self._process.wait()
-        for pipe in (self._process.stdout, self._process.stderr):
-            if pipe is not None:
-                pipe.close()
-        close(self._leash)
-        self._leash = -1
+        with Held():
+            for kill in (os.killpg, os.kill):
+                try:
+                    kill(self._process.pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    continue
+            self._process.wait()
+            for pipe in (self._process.stdout, self._process.stderr):
+                if pipe is not None:
+                    pipe.close()
+            close(self._leash)
+            self._leash = -1
 
     @property
     def _output(self) -> int:
