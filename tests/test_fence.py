@@ -64,7 +64,7 @@ REACHES = {
     "by a limit": "resource.prlimit(parent, resource.RLIMIT_CPU, (0, 0))",
     "by tracing": "called(LIBC.ptrace(16, parent, 0, 0))",
     "by a grandchild": "by_a_daemon()",
-    "by a program": "subprocess.run(['/bin/kill', '-STOP', str(parent)], check=True)",
+    "by a program": "subprocess.run(['/bin/sh', '-c', f'kill -STOP {parent}'], check=True)",
 }
 
 
