@@ -134,7 +134,9 @@ def main() -> None:
         path.write_bytes(lzma.decompress((folder() / "mbox" / "linux-mips-early.mbox.xz").read_bytes()))
         if not wanted.only_grow:
             with tarfile.open(folder() / "corpora" / "spamassassin-set1.tar.xz") as tar:
-                tar.extractall(to / "set1", filter="data")
+                # Debian 12's Python has no filters.
+                tar.extraction_filter = getattr(tarfile, "data_filter", None)
+                tar.extractall(to / "set1")
             (to / "words").mkdir()
             learn = ["bogofilter", "-d", str(to / "words")]
             subprocess.run([*learn, "-n", "-M", "-I", str(path)], check=True)

@@ -28,6 +28,7 @@ _ENDS = (b"objdata", b"datastore", b"fldinst", b"template", b"objautlink")
 _NOT_HEX = bytes(octet for octet in range(256) if octet not in b"0123456789abcdefABCDEF")
 _DEEPEST, _NESTED = 10_000, 100
 _LONGEST = 4096
+_PIECE = 1 << 20
 # So many digits an object has at most where readings differ, which are kept three times.
 _MOST_IN_WAYS = 20_000_000
 # The readings of an object.
@@ -137,11 +138,14 @@ def _objects(data: bytes, at: int, budget: Budget) -> tuple[int, list[_Object]]:
         if not steps & 4095:
             in_time(budget)
         which, here = groups[-1]
-        text, word, number, quoted, other = token.groups()
-        if text is not None:
-            if digits := text.translate(None, _NOT_HEX):
-                here.add(digits, which)
-        elif word is not None:
+        if token.lastindex == 1:
+            # Text may be all of the file: not copied whole.
+            for start in range(token.start(), at, _PIECE):
+                if digits := data[start : min(start + _PIECE, at)].translate(None, _NOT_HEX):
+                    here.add(digits, which)
+            continue
+        _, word, number, quoted, other = token.groups()
+        if word is not None:
             if word == b"bin":
                 end = at + max(0, min(int(number[:12] or b"0") if number != b"-" else 0, len(data) - at))
                 here.add(data[at:end].hex().encode(), which)
