@@ -58,6 +58,7 @@ a compound file whose sectors follow themselves;a page of script in pieces;a mai
 names that lead elsewhere, in a zip;names that lead elsewhere, in a tar;names that lead elsewhere, in an old tar
 RAR with a million records;a page without a bracket;a page of quotation marks;a page of pieces of base64
 a page in UTF-16;an image of wide letters;an image of entities;a mailbox of two letters;an RTF object of 90 MB
+a mailbox in a mailbox
 a Word document of bad base64
 names that lead elsewhere, in a 7z;names that lead elsewhere, in a cabinet;names that lead elsewhere, in a rar
 1,000,000 gzips, one behind the other;7z of a million files

@@ -322,9 +322,10 @@ def test_any_octets(data: st.DataObject) -> None:
 
 
 def spent(data: bytes, **limits: int | float) -> tuple[list[Seen], float]:
-    began = time.perf_counter()
+    """(what is found, the seconds of processor time that it took)"""
+    began = time.process_time()
     found = list(members(data, budget(**limits), filetype.ZIP))
-    return found, time.perf_counter() - began
+    return found, time.process_time() - began
 
 
 def test_zeros_in_an_archive() -> None:
