@@ -30,11 +30,13 @@ _POLICY = f"""
 [[filter]]
 use = "ambiguity"
 action = "tag"
+timeout = 300
 [[filter]]
 use = "attachments"
 name = "inside"
 refuse = {json.dumps([*GROUPS])}
 max_seconds = 100
+timeout = 300
 action = "tag"
 [log]
 to = "none"
@@ -85,7 +87,10 @@ def main() -> None:
     each = "--each" in sys.argv[1:]
     with tempfile.TemporaryDirectory(prefix="mailscan-") as folder:
         policy = Path(folder) / "policy.toml"
-        policy.write_text(_POLICY + starter_text(), encoding="utf-8")
+        patient = starter_text().replace(
+            '\nuse = "attachments"', '\nmax_seconds = 100\ntimeout = 300\nuse = "attachments"', 1
+        )
+        policy.write_text(_POLICY + patient, encoding="utf-8")
         for name, rows in everything(str(policy)):
             digest, count = hashlib.sha256(), 0
             for identity, said in rows:
